@@ -1,0 +1,238 @@
+"""Stable atoms: functions that floats can evaluate well everywhere, closed under differentiation.
+
+Textbook quotients of exponentials and logarithms lose digits or overflow; these do not, and neither do their
+derivatives, which are atoms again. The class docstring gives the definition; :mod:`symloss.lower` the computation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy
+from sympy import Expr, Function, Integer
+
+from symloss.declare.axes import Delta
+
+Tangent = Callable[[Expr], Expr]
+
+
+class Atom(Function):
+    """Base of the atoms; real for real arguments."""
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _eval_is_finite(self) -> bool:
+        return True
+
+
+class softplus(Atom):  # noqa: N801 - SymPy functions are lower case
+    """``log(1 + exp(x))``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sigmoid(self.args[0])
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class sigmoid(Atom):  # noqa: N801
+    """``1 / (1 + exp(-x))``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sigmoid(self.args[0]) * sigmoid(-self.args[0])
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class logcosh(Atom):  # noqa: N801
+    """``log(cosh(x))``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return tangent_h(self.args[0])
+
+
+class tangent_h(Atom):  # noqa: N801
+    """``tanh(x)``, with a derivative that does not cancel."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return secant_h(self.args[0]) ** 2
+
+
+class secant_h(Atom):  # noqa: N801
+    """``1 / cosh(x)``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -secant_h(self.args[0]) * tangent_h(self.args[0])
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class hypotenuse(Atom):  # noqa: N801
+    """``sqrt(1 + z^2)``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return hypotenuse_unit(self.args[0])
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class hypotenuse_excess(Atom):  # noqa: N801
+    """``sqrt(1 + z^2) - 1``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return hypotenuse_unit(self.args[0])
+
+
+class hypotenuse_unit(Atom):  # noqa: N801
+    """``z / sqrt(1 + z^2)``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return hypotenuse_inverse(self.args[0]) ** 3
+
+
+class hypotenuse_inverse(Atom):  # noqa: N801
+    """``1 / sqrt(1 + z^2)``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -hypotenuse_unit(self.args[0]) * hypotenuse_inverse(self.args[0]) ** 2
+
+    def _eval_is_positive(self) -> bool:
+        return True
+
+
+class magnitude(Atom):  # noqa: N801
+    """``|x|``; its derivative is the sign, almost everywhere."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sign_of(self.args[0])
+
+    def _eval_is_nonnegative(self) -> bool:
+        return True
+
+
+class sign_of(Atom):  # noqa: N801
+    """-1, 0 or 1; constant almost everywhere."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return Integer(0)
+
+
+class maximum(Atom):  # noqa: N801
+    """The larger of two; at a tie the derivative follows the second."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        first = exceeds(*self.args)
+        return first if argindex == 1 else 1 - first
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return True if any(argument.is_nonnegative for argument in self.args) else None
+
+
+class minimum(Atom):  # noqa: N801
+    """The smaller of two; at a tie the derivative follows the second."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        first = exceeds(self.args[1], self.args[0])
+        return first if argindex == 1 else 1 - first
+
+
+class exceeds(Atom):  # noqa: N801
+    """1 where the first argument is larger than the second, else 0; constant almost everywhere."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return Integer(0)
+
+    def _eval_is_nonnegative(self) -> bool:
+        return True
+
+
+class log_ratio(Atom):  # noqa: N801
+    """``log(a) - log(b)`` for positive a and b."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return 1 / self.args[0] if argindex == 1 else -1 / self.args[1]
+
+
+class ratio_excess(Atom):  # noqa: N801
+    """``a/b - 1 - log(a/b)`` for positive a and b: zero at a = b. Values only, never differentiated."""
+
+
+class CompositeAtom(Atom):
+    """An atom whose derivative must not be written as a product with an inner derivative."""
+
+    def tangent(self, derivative: Tangent) -> Expr:
+        """The derivative along the direction that ``derivative`` takes of the arguments."""
+        raise NotImplementedError
+
+
+class over(CompositeAtom):  # noqa: N801
+    """``a / b`` where 0 / 0 is 0."""
+
+    @classmethod
+    def eval(cls, a: Expr, b: Expr) -> Expr | None:
+        if a == 0 or b == 1:
+            return a
+        if b.is_number:
+            return a / b
+        return None
+
+    def tangent(self, derivative: Tangent) -> Expr:
+        a, b = self.args
+        moved = derivative(a)
+        if moved.has(Delta):  # the bracket stays a factor, so that sums over it collapse
+            return over(1, b) * moved - over(self, b) * derivative(b)
+        return over(moved, b) - over(self, b) * derivative(b)
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return True if all(argument.is_nonnegative for argument in self.args) else None
+
+
+class finite_over(CompositeAtom):  # noqa: N801
+    """``a / b``, and 0 where b is 0: the logarithmic derivative of a power that vanishes there."""
+
+    @classmethod
+    def eval(cls, a: Expr, b: Expr) -> Expr | None:
+        if a == 0:
+            return a
+        return a / b if b.is_number else None
+
+    def tangent(self, derivative: Tangent) -> Expr:
+        a, b = self.args
+        return finite_over(derivative(a), b) - finite_over(self, b) * derivative(b)
+
+
+class xlogy(CompositeAtom):  # noqa: N801
+    """``a * log(b)`` where 0 times anything is 0."""
+
+    def tangent(self, derivative: Tangent) -> Expr:
+        a, b = self.args
+        through_a = derivative(a)
+        result = xlogy(through_a, b) if through_a != 0 else Integer(0)
+        for factor in sympy.Mul.make_args(b):
+            base, exponent = factor.as_base_exp()
+            result += exponent * over(a, base) * derivative(base)
+        return result
+
+
+class xexpy(CompositeAtom):  # noqa: N801
+    """``a * exp(b)`` where 0 times anything is 0, and finite whenever the product is."""
+
+    def tangent(self, derivative: Tangent) -> Expr:
+        a, b = self.args
+        through_a = derivative(a)
+        return (xexpy(through_a, b) if through_a != 0 else Integer(0)) + self * derivative(b)
+
+
+class power(CompositeAtom):  # noqa: N801
+    """``b ** e`` for b >= 0 and an exponent known only at run time; its logarithmic derivative stays finite at 0."""
+
+    def tangent(self, derivative: Tangent) -> Expr:
+        b, e = self.args
+        return e * self * finite_over(derivative(b), b)
+
+    def _eval_is_nonnegative(self) -> bool:
+        return True

@@ -1,0 +1,87 @@
+"""What a loss is made of: the expression, its symbols' roles, domains, parameters, links and references.
+
+A declaration is plain SymPy over the two data symbols ``y_true`` and ``y_pred``. Helpers exist only for what SymPy
+has no word for: named axes of symbolic size (:class:`Axis`), domains (:class:`Interval`, :class:`Signs`,
+:class:`Simplex`, :class:`ClassLabel`), links (:class:`Link`) and the probability guard (:class:`clamp`).
+"""
+
+from symloss.declare.axes import (
+    Axis,
+    Data,
+    Delta,
+    Element,
+    Index,
+    LogSoftmax,
+    LogSumExp,
+    Norm,
+    Node,
+    Softmax,
+    Total,
+    Unit,
+    map_elements,
+    norm,
+    outermost_nodes,
+    softmax,
+    sum_over,
+    y_pred,
+    y_true,
+)
+from symloss.declare.domain import (
+    ClassLabel,
+    Domain,
+    Interval,
+    Signs,
+    Simplex,
+    Vectors,
+    nonnegative,
+    open_unit,
+    positive,
+    real,
+    unit,
+)
+from symloss.declare.functions import clamp, clamp_probability
+from symloss.declare.link import Link, log_link, logit_link, softmax_link
+from symloss.declare.loss import ExtraInput, KerasName, Loss, Parameter
+
+__all__ = [
+    "Axis",
+    "ClassLabel",
+    "Data",
+    "Delta",
+    "Domain",
+    "Element",
+    "ExtraInput",
+    "Index",
+    "Interval",
+    "KerasName",
+    "Link",
+    "LogSoftmax",
+    "LogSumExp",
+    "Loss",
+    "Node",
+    "Norm",
+    "Parameter",
+    "Signs",
+    "Simplex",
+    "Softmax",
+    "Total",
+    "Unit",
+    "Vectors",
+    "clamp",
+    "clamp_probability",
+    "log_link",
+    "logit_link",
+    "nonnegative",
+    "map_elements",
+    "norm",
+    "open_unit",
+    "outermost_nodes",
+    "positive",
+    "real",
+    "softmax",
+    "softmax_link",
+    "sum_over",
+    "unit",
+    "y_pred",
+    "y_true",
+]

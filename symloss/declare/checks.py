@@ -1,0 +1,198 @@
+"""What a declaration must satisfy before anything is derived from it."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from typing import TYPE_CHECKING
+
+import sympy
+from sympy import Expr, Symbol
+
+from symloss.declare.axes import Binder, Element, Index, outermost_nodes
+from symloss.declare.domain import Interval, entries_of
+from symloss.errors import DeclarationError, UnsupportedError
+
+if TYPE_CHECKING:
+    from symloss.declare.loss import Loss
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+_JUMPING = (sympy.floor, sympy.ceiling, sympy.sign, sympy.Heaviside, sympy.frac)
+_SYMPY_CONTAINERS = (sympy.MatrixBase, sympy.Tuple)
+
+
+def identifier(name: str, reserved: frozenset[str]) -> None:
+    """Names become modules, functions and keyword arguments, so they are lower-case Python identifiers."""
+    if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or keyword.iskeyword(name):
+        raise DeclarationError(f"{name!r} can't be a name; use lower-case letters, digits and underscores")
+    if name in reserved:
+        raise DeclarationError(f"{name!r} is taken by the generated functions' own arguments; choose another name")
+
+
+def is_expression(expression: object) -> None:
+    """A scalar SymPy expression or number; never text, which would have to be evaluated as code."""
+    if isinstance(expression, str):
+        raise DeclarationError("the expression is text; build it from SymPy symbols, text is never evaluated")
+    if isinstance(expression, _SYMPY_CONTAINERS) or getattr(expression, "is_Matrix", False):
+        raise DeclarationError("the expression is not a scalar; a loss gives one number per sample, sum over an axis")
+    if not isinstance(expression, Expr | int | float):
+        raise DeclarationError(f"the expression is a {type(expression).__name__}, not a SymPy expression")
+
+
+def run(loss: Loss) -> None:
+    """All checks on a built loss; raises DeclarationError with what to do."""
+    _definitions(loss)
+    _roles(loss)
+    _scalar(loss)
+    _functions(loss.full_expression)
+    if loss.is_elementwise:
+        _continuous_and_not_constant(loss)
+
+
+def _definitions(loss: Loss) -> None:
+    for symbol in loss.where:
+        name = symbol.data.name if isinstance(symbol, Element) else getattr(symbol, "name", None)
+        if name is None:
+            raise DeclarationError(f"where= defines {symbol}, which is not a symbol; use Symbol('label') or label[k]")
+        identifier(name, frozenset({item.name for item in loss.symbols}))
+
+
+def _roles(loss: Loss) -> None:
+    names = [symbol.name for symbol in loss.symbols]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DeclarationError(f"{', '.join(twice)} is declared more than once")
+    bound = {argument for node in loss.full_expression.atoms(Index) for argument in node.args}
+    free = loss.full_expression.free_symbols - set(loss.symbols) - bound
+    if free:
+        listed = ", ".join(sorted(str(symbol) for symbol in free))
+        raise DeclarationError(
+            f"the symbol {listed} has no role; use y_true and y_pred for data, "
+            "declare constants in parameters=… and further data in extra_inputs=…"
+        )
+    for item in loss.parameters:
+        if item.symbol.name not in {symbol.name for symbol in loss.full_expression.free_symbols} and loss.composed is None:
+            raise DeclarationError(f"parameter {item.name} does not occur in the expression; remove it or use it")
+    if loss.pred_symbol not in loss.full_expression.free_symbols:
+        raise DeclarationError("y_pred does not occur in the expression, so the gradient is identically zero")
+
+
+def _scalar(loss: Loss) -> None:
+    bound = {node for binder in loss.full_expression.atoms(Binder) for node in binder.atoms(Index)}
+    loose = {index for node in outermost_nodes(loss.full_expression) for index in node.atoms(Index)} - bound
+    loose |= {node.index for node in outermost_nodes(loss.full_expression) if isinstance(node, Element)} & loss.full_expression.atoms(Index)
+    letters = sorted({index.letter for index in loose if not index.letter.startswith("_")})
+    if letters:
+        raise DeclarationError(
+            f"the index {', '.join(letters)} is free, so the value is not a scalar; sum over it with sum_over(…)"
+        )
+    data = {loss.true_symbol, loss.pred_symbol}
+    if loss.full_expression.has(Element):
+        indexed = {node.data for node in loss.full_expression.atoms(Element)}
+        bare = data & indexed & {leaf for leaf in _leaves_outside_elements(loss.full_expression)}
+        if bare:
+            names = ", ".join(sorted(str(symbol) for symbol in bare))
+            raise DeclarationError(f"{names} occurs with and without an index; index it everywhere")
+
+
+def _leaves_outside_elements(expression: Expr) -> set[Symbol]:
+    if isinstance(expression, Element):
+        return set()
+    if isinstance(expression, Symbol):
+        return {expression}
+    return {leaf for argument in expression.args for leaf in _leaves_outside_elements(argument)}  # type: ignore[arg-type]
+
+
+def _functions(expression: Expr) -> None:
+    for node in sympy.preorder_traversal(expression):
+        if isinstance(node, _JUMPING):
+            raise DeclarationError(
+                f"{node} jumps, so the loss is not continuous; write the branches with Piecewise or a smooth function"
+            )
+        if isinstance(node, sympy.Derivative | sympy.Integral | sympy.Subs | sympy.Sum | sympy.Product):
+            raise UnsupportedError(f"{type(node).__name__} can't be generated; evaluate it, or use sum_over for sums")
+        if node in (sympy.I, sympy.zoo, sympy.nan):
+            raise DeclarationError(f"the expression contains {node}; a loss is real and finite on its domain")
+        if isinstance(node, sympy.Piecewise) and node.args[-1].cond != sympy.true:
+            raise DeclarationError("the Piecewise has no branch for 'else'; end it with (expression, True)")
+
+
+def sample(interval: Interval, fraction: float) -> sympy.Rational:
+    """A rational point inside an interval, ``fraction`` of the way along its finite or human-sized part."""
+    lower = interval.lower if interval.lower != -sympy.oo and interval.lower > -1e9 else -3.0
+    upper = interval.upper if interval.upper < 1e9 else max(lower, 0.0) + 3.0
+    return sympy.Rational(round((lower + (upper - lower) * fraction) * 997), 997) if upper - lower > 0.1 else (
+        sympy.Rational(lower) + (sympy.Rational(upper) - sympy.Rational(lower)) * sympy.Rational(fraction)
+    )
+
+
+def sample_points(loss: Loss) -> list[dict[Symbol, sympy.Rational]]:
+    """A few points inside all domains, away from special values."""
+    points = []
+    for step in range(7):
+        point: dict[Symbol, sympy.Rational] = {}
+        for number, (symbol, domain) in enumerate(_domains(loss)):
+            fraction = ((0.37 * (step + 1) + 0.619 * (number + 1) * (step + 2)) % 0.9) + 0.05
+            point[symbol] = sample(entries_of(domain), fraction)
+        points.append(point)
+    return points
+
+
+def _domains(loss: Loss) -> list[tuple[Symbol, Interval]]:
+    symbols = loss.symbols
+    named = [item.domain for item in (*loss.parameters, *loss.extra_inputs)]
+    return list(zip(symbols, [loss.y_true, loss.y_pred, *named], strict=True))  # type: ignore[arg-type]
+
+
+def _continuous_and_not_constant(loss: Loss) -> None:
+    prediction, moving = loss.pred_symbol, False
+    for point in sample_points(loss):
+        at = {symbol: value for symbol, value in point.items() if symbol != prediction}
+        for piecewise in loss.full_expression.atoms(sympy.Piecewise):
+            _no_jump(piecewise.xreplace(at), prediction, entries_of(loss.y_pred))
+        value, other = (
+            loss.full_expression.evalf(25, subs={**point, prediction: point[prediction] + step})
+            for step in (0, sympy.Rational(1, 1000))
+        )
+        moving = moving or value != other
+    if not moving:
+        raise DeclarationError("the value does not change with y_pred, so the gradient is identically zero")
+
+
+def _no_jump(piecewise: sympy.Piecewise, prediction: Symbol, domain: Interval) -> None:
+    """Compare the value on both sides of every boundary that a condition draws."""
+    for _, condition in piecewise.args:
+        for relation in condition.atoms(sympy.core.relational.Relational):
+            gap = relation.lhs - relation.rhs
+            for root in roots_of(gap, prediction):
+                if not domain.contains(float(root)):
+                    continue
+                step = sympy.Rational(1, 10**12)
+                left, right = (piecewise.xreplace({prediction: root + side}).evalf(40) for side in (-step, step))
+                if abs(left - right) > 1e-9 * (1 + abs(left)):
+                    raise DeclarationError(
+                        f"the value jumps from {sympy.N(left, 4)} to {sympy.N(right, 4)} where {relation.lhs} = "
+                        f"{relation.rhs}; make the branches meet there"
+                    )
+
+
+def roots_of(gap: Expr, prediction: Symbol) -> list[Expr]:
+    """Where an expression vanishes as a function of the prediction; absolute values are resolved either way."""
+    if prediction not in gap.free_symbols:
+        return []
+    pieces = [gap]
+    for absolute in gap.atoms(sympy.Abs):
+        pieces = [piece.xreplace({absolute: sign * absolute.args[0]}) for piece in pieces for sign in (1, -1)]
+    roots: list[Expr] = []
+    for piece in pieces:
+        try:
+            found = sympy.solve(piece, prediction)
+        except NotImplementedError:
+            continue
+        roots.extend(root for root in found if root.is_real is not False and _vanishes(gap.xreplace({prediction: root})))
+    return roots
+
+
+def _vanishes(gap: Expr) -> bool:
+    numbers = {symbol: sympy.Rational(7 + 3 * place, 5) for place, symbol in enumerate(sorted(gap.free_symbols, key=str))}
+    return bool(abs(gap.subs(numbers).evalf()) < 1e-9)

@@ -1,0 +1,120 @@
+"""Where an argument or a parameter may live. Domains are data: targets turn them into checks, documents into text."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from symloss.errors import DeclarationError
+
+_INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Real numbers between two ends; an infinite end is always open."""
+
+    lower: float = -math.inf
+    upper: float = math.inf
+    lower_open: bool = False
+    upper_open: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.lower < self.upper:
+            raise DeclarationError(f"the interval from {self.lower} to {self.upper} is empty; give lower < upper")
+
+    @classmethod
+    def parse(cls, text: str) -> Interval:
+        """Read ``"(0, oo)"``, ``"[0, 1]"``, … ; ``oo`` or ``inf`` stands for infinity.
+
+        Raises DeclarationError when the text is not an interval.
+        """
+        match = _INTERVAL.fullmatch(text)
+        if match is None:
+            raise DeclarationError(f"{text!r} is not an interval; write it like '(0, oo)' or '[0, 1]'")
+        left, lower, upper, right = match.groups()
+        try:
+            ends = [float(end.replace("oo", "inf")) for end in (lower, upper)]
+        except ValueError:
+            raise DeclarationError(f"{text!r} has an end that is not a number; write it like '(0, oo)'") from None
+        return cls(ends[0], ends[1], left == "(" and math.isfinite(ends[0]), right == ")" and math.isfinite(ends[1]))
+
+    def contains(self, number: float) -> bool:
+        """Whether a finite number lies inside; NaN and infinities never do."""
+        if not math.isfinite(number):
+            return False
+        above = number > self.lower if self.lower_open else number >= self.lower
+        below = number < self.upper if self.upper_open else number <= self.upper
+        return above and below
+
+    def __str__(self) -> str:
+        if self == real:
+            return "real"
+        left = "(" if self.lower_open or math.isinf(self.lower) else "["
+        right = ")" if self.upper_open or math.isinf(self.upper) else "]"
+        ends = [f"{end:g}".replace("inf", "oo") for end in (self.lower, self.upper)]
+        return f"{left}{ends[0]}, {ends[1]}{right}"
+
+
+@dataclass(frozen=True)
+class Signs:
+    """Labels -1 and +1."""
+
+    def __str__(self) -> str:
+        return "{-1, 1}"
+
+
+@dataclass(frozen=True)
+class Simplex:
+    """Non-negative entries that sum to one along the axis (one-hot labels or probabilities)."""
+
+    axis: str
+
+    def __str__(self) -> str:
+        return f"probabilities over {self.axis}"
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors along the axis whose entries lie in an interval."""
+
+    axis: str
+    entries: Interval
+
+    def __str__(self) -> str:
+        return f"vectors over {self.axis}, entries {self.entries}"
+
+
+@dataclass(frozen=True)
+class ClassLabel:
+    """Integer class labels 0 … size of the axis - 1; the array lacks the axis."""
+
+    axis: str
+
+    def __str__(self) -> str:
+        return f"integers 0..{self.axis}-1"
+
+
+Domain = Interval | Signs | Simplex | Vectors | ClassLabel
+
+real = Interval()
+positive = Interval(0.0, math.inf, lower_open=True)
+nonnegative = Interval(0.0, math.inf)
+unit = Interval(0.0, 1.0)
+open_unit = Interval(0.0, 1.0, lower_open=True, upper_open=True)
+
+
+def entries_of(domain: Domain) -> Interval:
+    """The interval that every single entry of the domain lies in."""
+    match domain:
+        case Interval():
+            return domain
+        case Vectors():
+            return domain.entries
+        case Simplex():
+            return unit
+        case Signs():
+            return Interval(-1.0, 1.0)
+        case ClassLabel():
+            return nonnegative

@@ -1,0 +1,42 @@
+"""The one function SymPy lacks and a declaration needs: a guard whose derivative is taken at the guarded point."""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Expr, Function
+
+
+class clamp(Function):  # noqa: N801 - SymPy functions are lower case
+    """``clamp(x, lower, upper)``: x limited to [lower, upper], differentiated as if the limit were not there.
+
+    A plain clip has derivative zero outside, so a confidently wrong prediction would stop learning; here value and
+    derivatives are those of the unguarded formula at the limited point.
+    """
+
+    nargs = 3
+
+    @classmethod
+    def eval(cls, x: Expr, lower: Expr, upper: Expr) -> Expr | None:
+        if lower == -sympy.oo and upper == sympy.oo:
+            return x
+        return None
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        """1 for x; the limits are constants."""
+        return sympy.Integer(1 if argindex == 1 else 0)
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return True if self.args[1].is_nonnegative else None
+
+    def _eval_is_finite(self) -> bool:
+        return True
+
+
+def clamp_probability(probability: Expr, epsilon: Expr) -> Expr:
+    """A probability kept epsilon away from 0 and 1; ``epsilon = 0`` is exact."""
+    if epsilon == 0:
+        return probability
+    return clamp(probability, epsilon, 1 - epsilon)

@@ -1,0 +1,255 @@
+"""A loss: its expression and the role of every symbol in it. Frozen, and checked when it is built."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+
+import sympy
+from sympy import Expr, Symbol
+
+from symloss.declare import axes, checks
+from symloss.declare.axes import Axis, Data, Element, substitute
+from symloss.declare.domain import ClassLabel, Domain, Interval, Signs, Simplex, entries_of, real
+from symloss.declare.link import Link
+from symloss.errors import DeclarationError
+
+RESERVED = frozenset({"y_true", "y_pred", "sample_weight", "reduction", "axis", "dtype", "name", "vector", "from_logits"})
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named scalar constant of the loss: SymPy symbol, default, domain and one line of meaning."""
+
+    symbol: Symbol
+    default: float
+    domain: Interval
+    meaning: str
+
+    def __post_init__(self) -> None:
+        checks.identifier(self.name, RESERVED)
+        if not self.domain.contains(self.default):
+            raise DeclarationError(
+                f"parameter {self.name}: the default {self.default!r} is outside its domain {self.domain}; "
+                "change the default or widen the domain"
+            )
+
+    @property
+    def name(self) -> str:
+        """The keyword argument's name in every target."""
+        return str(self.symbol.name)
+
+
+@dataclass(frozen=True)
+class ExtraInput:
+    """A further input with one value per element, such as a variance or a context weight."""
+
+    symbol: Symbol
+    domain: Interval
+    meaning: str
+
+    def __post_init__(self) -> None:
+        checks.identifier(self.name, RESERVED)
+
+    @property
+    def name(self) -> str:
+        """The keyword argument's name in every target."""
+        return str(self.symbol.name)
+
+
+@dataclass(frozen=True)
+class KerasName:
+    """The Keras class this loss stands in for: its name and the parameter values it uses there.
+
+    ``defaults`` replace the declaration's defaults in the constructor, ``fixed`` are no constructor arguments at all,
+    ``switch`` is a boolean argument that, when off, fixes parameters and scales the result. ``arguments`` are the
+    constructor's, in its order; ``instance`` is the default instance name where it is not the class name in snake case.
+    """
+
+    name: str
+    defaults: Mapping[str, float | str] = field(default_factory=dict)
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    switch: tuple[str, Mapping[str, float], float] | None = None
+    arguments: tuple[str, ...] = ()
+    instance: str = ""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss per sample, ``expression`` in the symbols ``y_true`` and ``y_pred``, its parameters and extra inputs.
+
+    ``forms`` names what is generated: ``{"prediction": …}`` for the expression as declared, ``{"raw": …}`` for the
+    expression with the link composed, or both. ``minimiser`` is an expression in y_true whose weighted mean over the samples is the
+    best constant prediction; elementwise losses rarely need it, it is solved for. ``where`` defines further symbols that the expression uses, as a paper
+    does: ``where={label: (1 - s) * y_true + s / 2}``, or ``{label[k]: …}`` for one with an index. Symbols are matched by name, so ``Symbol("y_pred")`` is as good as
+    the one symloss exports. Raises DeclarationError for a free symbol without a role, a default outside its domain,
+    a value that jumps, a derivative that is zero everywhere, and functions nothing can be generated for.
+    """
+
+    name: str
+    expression: Expr
+    summary: str
+    family: str = "custom"
+    y_true: Domain = real
+    y_pred: Domain = real
+    parameters: tuple[Parameter, ...] = ()
+    extra_inputs: tuple[ExtraInput, ...] = ()
+    link: Link | None = None
+    forms: Mapping[str, str] = field(default_factory=dict)
+    fixed_by_link: Mapping[str, float] = field(default_factory=dict)
+    where: Mapping[Expr, Expr] = field(default_factory=dict)
+    minimiser: Expr | None = None
+    keras: KerasName | None = None
+    references: tuple[str, ...] = ()
+    composed: Loss | None = None
+
+    def __post_init__(self) -> None:
+        checks.identifier(self.name, frozenset())
+        set_field = object.__setattr__
+        set_field(self, "parameters", tuple(self.parameters))
+        set_field(self, "extra_inputs", tuple(self.extra_inputs))
+        set_field(self, "references", tuple(self.references))
+        set_field(self, "forms", MappingProxyType(dict(self.forms) or {"prediction": self.name}))
+        try:
+            set_field(self, "expression", self._canonical(self.expression))
+            named = {symbol: self._canonical(part) for symbol, part in self.where.items()}
+            set_field(self, "where", MappingProxyType(named))
+            checks.run(self)
+        except DeclarationError as error:
+            raise DeclarationError(f"{self.name}: {error}") from None
+
+    def _canonical(self, expression: Expr) -> Expr:
+        """Give every symbol the assumptions of its domain, whatever object the author typed it with."""
+        checks.is_expression(expression)
+        expression = sympy.nsimplify(sympy.sympify(expression), rational=True)
+        roles = {symbol.name: symbol for symbol in self.symbols}
+        known = {symbol: roles[symbol.name] for symbol in expression.free_symbols if symbol.name in roles}
+        return expression.xreplace(known)  # type: ignore[no-any-return]
+
+    @cached_property
+    def true_symbol(self) -> Data:
+        """``y_true`` with the assumptions of its domain."""
+        kind = axes.Probabilities if isinstance(self.y_true, Simplex) else Data
+        return kind("y_true", **_assumptions(self.y_true))
+
+    @cached_property
+    def pred_symbol(self) -> Data:
+        """``y_pred`` with the assumptions of its domain."""
+        return Data("y_pred", **_assumptions(self.y_pred))
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """Every symbol that has a role, assumptions included."""
+        named = [
+            Symbol(item.name, real=True, **_assumptions(item.domain)) for item in (*self.parameters, *self.extra_inputs)
+        ]
+        return (self.true_symbol, self.pred_symbol, *named)
+
+    @cached_property
+    def axis(self) -> Axis | None:
+        """The axis the loss couples entries over, or None for an elementwise loss."""
+        found = sorted(self.full_expression.atoms(Axis), key=str)
+        return found[0] if found else None
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether every element is a sample of its own."""
+        return not self.full_expression.has(Element)
+
+    @cached_property
+    def full_expression(self) -> Expr:
+        """The expression with everything under ``where`` substituted."""
+        expression = self.expression
+        for symbol, part in reversed(self.where.items()):
+            expression = substitute(expression, symbol, part)
+        return expression
+
+    @property
+    def prediction_name(self) -> str | None:
+        """The name of the generated form that takes predictions."""
+        return self.forms.get("prediction")
+
+    @property
+    def raw_name(self) -> str | None:
+        """The name of the generated form that takes raw scores."""
+        return self.forms.get("raw")
+
+    @property
+    def prediction_only_raw(self) -> bool:
+        """Whether the raw form is the only one, so that it stands for the declaration."""
+        return self.composed is not None and self.composed.prediction_name is None
+
+    @property
+    def inverse_link(self) -> Expr | None:
+        """The prediction as a function of the raw score (at index j of the axis), where a link is composed."""
+        if self.composed is None or self.link is None:
+            return None
+        return self.link.inverse(self.pred_symbol, self.axis, self.axis.index("j") if self.axis else None)
+
+    def generated_forms(self) -> tuple[Loss, ...]:
+        """The losses to generate: the declaration itself, with its link composed, or both."""
+        built: list[Loss] = []
+        if self.prediction_name is not None:
+            built.append(replace(self, name=self.prediction_name, forms={}, link=None, fixed_by_link={}))
+        if self.raw_name is not None:
+            built.append(self._with_link_composed(self.raw_name))
+        return tuple(built)
+
+    def _with_link_composed(self, name: str) -> Loss:
+        if self.link is None:
+            raise DeclarationError(f"{self.name}: the form {name!r} takes raw scores, but no link is declared")
+        fixed = {symbol: self.fixed_by_link[symbol.name] for symbol in self.symbols if symbol.name in self.fixed_by_link}
+        rational = {symbol: sympy.nsimplify(value) for symbol, value in fixed.items()}
+        domain = replace(self.y_pred, entries=real) if hasattr(self.y_pred, "entries") else real
+        score = Data("y_pred", **_assumptions(domain))
+        link, axis = self.link, self.axis
+
+        def compose(expression: Expr) -> Expr:
+            return link.compose(_refresh(expression.xreplace(rational)), self.pred_symbol, score, axis)
+
+        return replace(
+            self,
+            name=name,
+            expression=compose(self.expression),
+            where={symbol: compose(part) for symbol, part in self.where.items()},
+            y_pred=domain,
+            parameters=tuple(item for item in self.parameters if item.name not in self.fixed_by_link),
+            forms={},
+            fixed_by_link={},
+            composed=self,
+        )
+
+
+def _refresh(expression: Expr) -> Expr:
+    """Rebuild a guard whose limits became 0 and 1: on a probability it does nothing."""
+    from symloss.declare.functions import clamp
+
+    return expression.replace(  # type: ignore[no-any-return]
+        lambda node: isinstance(node, clamp) and node.args[1] == 0 and node.args[2] in (1, sympy.oo),
+        lambda node: node.args[0],
+    )
+
+
+def _assumptions(domain: Domain) -> dict[str, bool]:
+    if isinstance(domain, ClassLabel):
+        return {"integer": True, "nonnegative": True}
+    if isinstance(domain, Signs):
+        return {"integer": True, "nonzero": True}
+    interval = entries_of(domain)
+    if interval.lower > 0 or (interval.lower == 0 and interval.lower_open):
+        return {"positive": True}
+    if interval.lower == 0:
+        return {"nonnegative": True}
+    return {}
+
+
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def is_identifier(name: str) -> bool:
+    """Whether a name can be a Python module, function and keyword argument on every file system."""
+    return bool(_IDENTIFIER.fullmatch(name)) and not keyword.iskeyword(name)

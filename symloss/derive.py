@@ -1,0 +1,298 @@
+"""Value, gradient, Hessian and kinks of a loss, almost everywhere and without unrolling.
+
+SymPy differentiates scalar expressions only: every indexed node and composite atom is replaced by a dummy before
+``diff`` and put back after, with its own tangent rule. A gradient entry is the tangent along ``[k = j]``; sums over
+that bracket collapse, so nothing depends on the size of an axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import sympy
+from sympy import Expr, Integer, Symbol
+from sympy.core.basic import Basic
+
+from symloss.atoms import Atom, CompositeAtom, over
+from symloss.declare import (
+    Axis,
+    Data,
+    Delta,
+    Element,
+    Index,
+    LogSoftmax,
+    LogSumExp,
+    Loss,
+    Node,
+    Norm,
+    Softmax,
+    Total,
+    Unit,
+    clamp,
+    sum_over,
+)
+from symloss.declare.axes import Probabilities, Share, fresh_index, substitute
+from symloss.rules import finish, lift
+from symloss.simplify import tidy
+from symloss.start import start_statistic
+
+Direction = Callable[[Expr], Expr]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A named intermediate of the mathematics, such as the residual; ``index`` where it has entries along the axis."""
+
+    symbol: Symbol
+    expression: Expr
+    index: Index | None = None
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A loss with its derivatives on stable atoms.
+
+    For a loss over an axis, ``gradient``, ``hessian`` and ``hessian_vector_product`` are the entries at ``index``,
+    and ``vector`` is the direction of the product; an elementwise loss has neither.
+    """
+
+    loss: Loss
+    definitions: tuple[Definition, ...]
+    value: Expr
+    gradient: Expr
+    hessian: Expr
+    hessian_vector_product: Expr | None = None
+    index: Index | None = None
+    rules: tuple[str, ...] = ()
+    names: tuple[tuple[Expr, str], ...] = ()
+    prediction: Expr | None = None
+    start_statistic: Expr | None = None
+
+
+VECTOR = Data("vector")
+
+
+def derive(loss: Loss) -> Derivation:
+    """Lift the declaration to stable atoms, differentiate there, and bring every result to its stable form."""
+    fired: list[str] = []
+    expression, definitions, names = name_intermediates(loss, fired)
+    if loss.is_elementwise:
+        derivation = _derive_elementwise(loss, expression, definitions, fired)
+    else:
+        derivation = _derive_over_axis(loss, expression, definitions, fired)
+    prediction = None if loss.inverse_link is None else lift(loss.inverse_link)
+    return replace(derivation, names=names, prediction=prediction, start_statistic=start_statistic(loss))
+
+
+def _derive_elementwise(
+    loss: Loss, expression: Expr, definitions: list[Definition], fired: list[str]
+) -> Derivation:
+    chain = Chain(loss, definitions, fired)
+    gradient = chain.derivative(expression)
+    hessian = chain.derivative(gradient)
+    stable = [finish(item, fired) for item in (expression, gradient, hessian)]
+    return Derivation(loss, chain.finished(), *stable, rules=tuple(dict.fromkeys(fired)))
+
+
+class Chain:
+    """The chain rule through named intermediates: the slope of ``missing`` is named ``missing_slope``, and so on."""
+
+    SUFFIXES = ("_slope", "_curvature")
+
+    def __init__(self, loss: Loss, definitions: list[Definition], fired: list[str]) -> None:
+        self.loss = loss
+        self.definitions = list(definitions)
+        self.fired = fired
+        self.moved: dict[Symbol, Expr] = {loss.pred_symbol: Integer(1)}
+
+    def derivative(self, expression: Expr) -> Expr:
+        """With respect to y_pred, lifted."""
+        return lift(tidy(differentiate(expression, self._along), self.loss), self.fired)
+
+    def _along(self, leaf: Expr) -> Expr:
+        if leaf in self.moved:
+            return self.moved[leaf]  # type: ignore[index]
+        found = next((item for item in self.definitions if item.symbol == leaf), None)
+        self.moved[leaf] = Integer(0) if found is None else self._slope_of(found)  # type: ignore[index]
+        return self.moved[leaf]  # type: ignore[index]
+
+    def _slope_of(self, definition: Definition) -> Expr:
+        slope = self.derivative(definition.expression)
+        if sympy.count_ops(slope) <= 1 or len(slope.free_symbols) <= 1:
+            return slope
+        name = definition.symbol.name
+        base = name.removesuffix("_slope")
+        symbol = Symbol(base + ("_curvature" if name.endswith("_slope") else "_slope"), real=True)
+        self.definitions.append(Definition(symbol, slope))
+        return symbol
+
+    def finished(self) -> tuple[Definition, ...]:
+        """All definitions in the form that is computed."""
+        return tuple(replace(item, expression=finish(item.expression, self.fired)) for item in self.definitions)
+
+
+def _derive_over_axis(loss: Loss, expression: Expr, definitions: list[Definition], fired: list[str]) -> Derivation:
+    axis = loss.axis
+    assert axis is not None
+    at, other = axis.index("j"), axis.index("m")
+    gradient = lift(tidy(differentiate(expression, entry_direction(loss.pred_symbol, at)), loss), fired)
+    product = lift(tidy(differentiate(gradient, vector_direction(loss.pred_symbol)), loss), fired)
+    entry = differentiate(gradient, entry_direction(loss.pred_symbol, other))
+    diagonal = lift(tidy(entry.xreplace({other: at}), loss), fired)
+    stable = [finish(item, fired) for item in (expression, gradient, diagonal, product)]
+    return Derivation(loss, tuple(definitions), *stable, index=at, rules=tuple(dict.fromkeys(fired)))
+
+
+def entry_direction(data: Data, at: Index) -> Direction:
+    """The direction of one entry: the tangent of ``data[k]`` is ``[k = at]``."""
+    return lambda leaf: Delta(leaf.index, at) if isinstance(leaf, Element) and leaf.data == data else Integer(0)
+
+
+def vector_direction(data: Data) -> Direction:
+    """The direction given by the data argument ``vector``."""
+    return lambda leaf: Element(VECTOR, leaf.index) if isinstance(leaf, Element) and leaf.data == data else Integer(0)
+
+
+def name_intermediates(
+    loss: Loss, fired: list[str]
+) -> tuple[Expr, list[Definition], tuple[tuple[Expr, str], ...]]:
+    """The lifted expression over named parts: those under ``where``, and the residual or margin.
+
+    A part that lifts to a bare atom (a probability that is the sigmoid of a logit) is put back, because rules look
+    for the atom; over an axis, so is a part that depends on y_pred, because it has one slope per entry.
+    What was put back is returned last, with its name.
+    """
+    expression, definitions, names = loss.expression, list[Definition](), list[tuple[Expr, str]]()
+    parts = dict(loss.where)
+    while parts:
+        symbol = next(iter(parts))
+        part = parts.pop(symbol)
+        lifted = lift(part, fired)
+        depends = _expanded(lifted, definitions).has(loss.pred_symbol)
+        if not lifted.args or (depends and (not loss.is_elementwise or isinstance(lifted, Atom))):
+            name: Expr = part
+            names.append((lifted, str(getattr(symbol, "data", symbol))))
+        else:
+            definition = _definition(symbol, lifted)
+            definitions.append(definition)
+            name = definition.symbol if definition.index is None else Element(definition.symbol, definition.index)
+        expression = substitute(expression, symbol, name)
+        parts = {key: substitute(value, symbol, name) for key, value in parts.items()}
+    expression = lift(expression, fired)
+    if loss.is_elementwise:
+        expression, differences = name_differences(loss, expression)
+        definitions = [*differences, *definitions]
+    return lift(expression, fired), definitions, tuple(names)
+
+
+def _expanded(expression: Expr, definitions: list[Definition]) -> Expr:
+    for item in reversed(definitions):
+        expression = expression.xreplace({item.symbol: item.expression})
+    return expression
+
+
+def _definition(symbol: Expr, lifted: Expr) -> Definition:
+    if not isinstance(symbol, Element):
+        return Definition(Symbol(symbol.name, real=True), lifted)  # type: ignore[attr-defined]
+    kind = Probabilities if sum_over(symbol.index, lifted) == 1 else Data
+    return Definition(kind(symbol.data.name), lifted, symbol.index)
+
+
+def name_differences(loss: Loss, expression: Expr) -> tuple[Expr, list[Definition]]:
+    """Name the residual or the margin, so that the difference or product of the inputs is formed first, and once."""
+    true, pred = loss.true_symbol, loss.pred_symbol
+    residual = Symbol("residual", real=True)
+    named = _replace_difference(expression, pred, true, residual)
+    if named.has(residual):
+        return named, [Definition(residual, pred - true)]
+    margin = Symbol("margin", real=True)
+    named = expression.subs(true * pred, margin)
+    if named.has(margin) and not named.has(pred):
+        return named, [Definition(margin, true * pred)]
+    return expression, []
+
+
+def _replace_difference(expression: Expr, pred: Symbol, true: Symbol, residual: Symbol) -> Expr:
+    def is_difference(node: Basic) -> bool:
+        return isinstance(node, sympy.Add) and node.coeff(pred) != 0 and node.coeff(pred) == -node.coeff(true)
+
+    def replace(node: Basic) -> Basic:
+        factor = node.coeff(pred)
+        return sympy.expand(node - factor * (pred - true)) + factor * residual
+
+    return expression.replace(is_difference, replace)  # type: ignore[no-any-return]
+
+
+def differentiate(expression: Expr, direction: Direction) -> Expr:
+    """The derivative of ``expression`` when every leaf moves along ``direction(leaf)``."""
+    hidden: dict[Expr, Symbol] = {}
+
+    def hide(node: Expr) -> Expr:
+        if isinstance(node, Index | Axis):
+            return node
+        if isinstance(node, Node | CompositeAtom | clamp | Symbol):
+            if node not in hidden:
+                hidden[node] = sympy.Dummy(f"n{len(hidden)}", real=True, positive=node.is_positive)
+            return hidden[node]
+        return node.func(*[hide(argument) for argument in node.args]) if node.args else node  # type: ignore[arg-type]
+
+    bare = hide(expression)
+    shown = {dummy: node for node, dummy in hidden.items()}
+    terms = []
+    for node, dummy in hidden.items():
+        moved = _tangent(node, direction)
+        if moved != 0:
+            terms.append(_almost_everywhere(bare.diff(dummy)).xreplace(shown) * moved)
+    return sympy.Add(*terms)
+
+
+def _almost_everywhere(derivative: Expr) -> Expr:
+    """A branch that holds on a set of measure zero carries no derivative."""
+    return derivative
+
+
+def _tangent(node: Expr, direction: Direction) -> Expr:
+    def derivative(inner: Expr) -> Expr:
+        return differentiate(inner, direction)
+
+    if isinstance(node, CompositeAtom):
+        return node.tangent(derivative)
+    if isinstance(node, clamp):
+        return derivative(node.args[0]).xreplace({node.args[0]: node})  # taken at the limited point
+    if isinstance(node, Symbol | Element | Delta):
+        return direction(node)
+    return _binder_tangent(node, derivative, direction)
+
+
+def _binder_tangent(node: Expr, derivative: Direction, direction: Direction) -> Expr:
+    k = fresh_index(node.axis, node, *_letters_of(direction, node))
+    body = node.body(k)
+    moved = derivative(body)
+    if isinstance(node, Total):
+        return sum_over(k, tidy(moved))
+    if moved == 0:
+        return Integer(0)
+    if isinstance(node, LogSumExp):
+        return sum_over(k, Softmax(node.args[0], node.axis, k) * moved)
+    if isinstance(node, Norm):
+        return sum_over(k, Unit(node.args[0], node.axis, k) * moved)
+    own = derivative(node.body(node.at))
+    if isinstance(node, Share):
+        return (own - node * sum_over(k, moved)) / Total(node.args[0], node.axis)
+    kind = Softmax if isinstance(node, LogSoftmax) else type(node)
+    mean = sum_over(k, tidy(kind(node.args[0], node.axis, k) * moved))
+    match node:
+        case Softmax():
+            return node * (own - mean)
+        case LogSoftmax():
+            return own - mean
+        case Unit():
+            return (own - node * mean) * over(1, Norm(node.args[0], node.axis))
+    raise TypeError(f"no tangent rule for {type(node).__name__}")
+
+
+def _letters_of(direction: Direction, node: Expr) -> list[Expr]:
+    """What the direction adds at this axis, so that a fresh index can avoid its letters."""
+    probe = node.axis.index("probe")
+    return [direction(Element(data, probe)) for data in sorted(node.atoms(Data), key=str)]

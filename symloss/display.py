@@ -1,0 +1,150 @@
+"""Mathematics for people: nodes and atoms become ordinary SymPy, which prints as LaTeX and as Unicode."""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Expr, Function, Symbol
+from sympy.core.basic import Basic
+
+from symloss import atoms
+from symloss.declare import Delta, Element, Index, LogSoftmax, LogSumExp, Loss, Norm, Softmax, Total, Unit, clamp
+from symloss.declare.axes import Binder, Share, SoftmaxComplement, fresh_index
+
+_GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "tau", "sigma", "lambda", "mu", "nu", "kappa", "theta", "rho"}
+_UNICODE = dict(
+    alpha="α", beta="β", gamma="γ", delta="δ", epsilon="ε", tau="τ", sigma="σ", mu="μ", nu="ν", kappa="κ",
+    theta="θ", rho="ρ",
+)  # fmt: skip
+
+
+class Notation:
+    """How a loss's symbols are written: ``latex`` and ``unicode`` of any expression over them."""
+
+    def __init__(self, loss: Loss, *, plain: bool = False) -> None:
+        self.loss = loss
+        self.functions = {**_ATOMS, **_EVALUABLE} if plain else _ATOMS
+        self.plain = plain
+        self._open: list[Expr] = []
+        self.prediction = "f" if loss.composed is not None and not plain else "y_pred"
+
+    def latex(self, expression: Expr) -> str:
+        """One line of LaTeX, without delimiters."""
+        shown = self.shown(expression)
+        names = {symbol: self._latex_name(symbol.name) for symbol in shown.free_symbols | shown.atoms(Symbol)}
+        text = sympy.latex(shown, symbol_names=names, fold_short_frac=False, order="none", mode="plain", ln_notation=False)
+        return text.replace("limits_", "limits_")
+
+    def unicode(self, expression: Expr) -> str:
+        """Two-dimensional Unicode text for a terminal."""
+        shown = self.shown(expression)
+        names = {symbol: Symbol(self._unicode_name(symbol.name), positive=symbol.is_positive) for symbol in shown.atoms(Symbol)}
+        return str(sympy.pretty(shown.xreplace(names), use_unicode=True, order="none"))
+
+    def _latex_name(self, name: str) -> str:
+        base, _, index = name.partition("@")
+        written = {"y_true": "y", "y_pred": r"\hat{y}", "f": "f", "residual": "r", "margin": "m", "vector": "v"}.get(base)
+        if written is None:
+            written = rf"\{base}" if base in _GREEK else base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", r"\_")
+        return f"{written}_{{{self._latex_name(index)}}}" if index else written
+
+    def _unicode_name(self, name: str) -> str:
+        base, _, index = name.partition("@")
+        written = {"y_true": "y", "y_pred": "ŷ", "residual": "r", "margin": "m", "vector": "v"}.get(base)
+        written = written or _UNICODE.get(base, base)
+        return f"{written}[{self._unicode_name(index)}]" if index else written
+
+    # -- conversion ------------------------------------------------------------------------------------------------
+
+    def shown(self, node: Basic) -> Expr:
+        """The expression in ordinary SymPy."""
+        if isinstance(node, Symbol):
+            name = self.prediction if node.name == "y_pred" else node.name
+            return Symbol(name, real=True) if self.plain else Symbol(name, positive=node.is_positive, integer=node.is_integer)
+        if isinstance(node, Element):
+            return self._entry(node.data.name, node.index)
+        if isinstance(node, Index):
+            return Symbol(node.letter, integer=True)
+        if isinstance(node, Delta):
+            return sympy.KroneckerDelta(*[self.shown(argument) for argument in node.args])
+        if isinstance(node, Binder):
+            return self._binder(node)
+        if type(node) in self.functions:
+            return self.functions[type(node)](*[self.shown(argument) for argument in node.args])
+        if not node.args:
+            return node  # type: ignore[return-value]
+        return node.func(*[self.shown(argument) for argument in node.args])  # type: ignore[return-value]
+
+    def _entry(self, name: str, index: Expr) -> Symbol:
+        base = self.prediction if name == "y_pred" else name
+        letter = index.letter if isinstance(index, Index) else index.name  # type: ignore[attr-defined]
+        return Symbol(f"{base}@{letter}", real=True)
+
+    def _inside(self, node: Binder, index: Expr) -> Expr:
+        """The body, shown; letters in use outside are not given to sums inside."""
+        self._open.append(index)
+        shown = self.shown(node.body(index))
+        self._open.pop()
+        return shown
+
+    def _binder(self, node: Binder) -> Expr:
+        index = fresh_index(node.axis, node, *self._open)
+        letter, body = Symbol(index.letter, integer=True), self._inside(node, index)
+        match node:
+            case Total():
+                return sympy.Sum(body, (letter, 1, node.axis))
+            case LogSumExp():
+                return sympy.log(sympy.Sum(sympy.exp(body), (letter, 1, node.axis)))
+            case Norm():
+                return sympy.sqrt(sympy.Sum(body**2, (letter, 1, node.axis)))
+        own = self._inside(node, node.at)
+        whole = sympy.Sum(sympy.exp(body), (letter, 1, node.axis))
+        match node:
+            case Softmax():
+                return Function("softmax")(own)
+            case SoftmaxComplement():
+                return 1 - Function("softmax")(own)
+            case LogSoftmax():
+                return own - sympy.log(whole)
+            case Unit():
+                return own / sympy.sqrt(sympy.Sum(body**2, (letter, 1, node.axis)))
+            case Share():
+                return own / sympy.Sum(body, (letter, 1, node.axis))
+        raise TypeError(f"no notation for {type(node).__name__}")
+
+
+def _quotient(a: Expr, b: Expr) -> Expr:
+    return a / b
+
+
+_ATOMS = {
+    atoms.softplus: Function("softplus"),
+    atoms.sigmoid: Function("sigma"),
+    atoms.logcosh: lambda x: sympy.log(sympy.cosh(x)),
+    atoms.tangent_h: sympy.tanh,
+    atoms.secant_h: sympy.sech,
+    atoms.hypotenuse: lambda z: sympy.sqrt(1 + z**2),
+    atoms.hypotenuse_excess: lambda z: sympy.sqrt(1 + z**2) - 1,
+    atoms.hypotenuse_unit: lambda z: z / sympy.sqrt(1 + z**2),
+    atoms.hypotenuse_inverse: lambda z: 1 / sympy.sqrt(1 + z**2),
+    atoms.magnitude: sympy.Abs,
+    atoms.sign_of: Function("sign"),
+    atoms.maximum: Function("max"),
+    atoms.minimum: Function("min"),
+    atoms.exceeds: lambda a, b: sympy.Piecewise((1, a > b), (0, True)),
+    atoms.log_ratio: lambda a, b: sympy.log(a / b),
+    atoms.ratio_excess: lambda a, b: a / b - 1 - sympy.log(a / b),
+    atoms.over: _quotient,
+    atoms.finite_over: _quotient,
+    atoms.xlogy: lambda a, b: a * sympy.log(b),
+    atoms.xexpy: lambda a, b: a * sympy.exp(b),
+    atoms.power: lambda b, e: b**e,
+    clamp: Function("clip"),
+}
+_EVALUABLE = {
+    atoms.softplus: lambda x: sympy.log(1 + sympy.exp(x)),
+    atoms.sigmoid: lambda x: 1 / (1 + sympy.exp(-x)),
+    atoms.sign_of: sympy.sign,
+    atoms.maximum: sympy.Max,
+    atoms.minimum: sympy.Min,
+    clamp: lambda x, lower, upper: sympy.Min(sympy.Max(x, lower), upper),
+}

@@ -1,0 +1,177 @@
+"""From a kernel and a target's table to lines of Python: named steps, written once, in order.
+
+A value gets a line of its own when it has a name, is used more than once, or would make a line too long; everything
+else is written where it is used, so that the code reads like the formula above it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symloss.errors import UnsupportedError
+from symloss.kernel import Apply, Constant, Input, Kernel, Value
+from symloss.targets import Spelling, Target
+from symloss.targets.target import CALL, PRODUCT, UNARY
+
+_LONGEST_INLINE = 64
+_LONGEST_LINE = 80
+_CHEAP = frozenset({"negate", "axis_size"})
+_FALLBACK_NAMES = {
+    "add": "total",
+    "subtract": "difference",
+    "multiply": "product",
+    "divide": "quotient",
+    "absolute": "size",
+    "exp": "exponential",
+    "log": "logarithm",
+    "log1p": "logarithm",
+    "select": "selected",
+    "power": "raised",
+    "sqrt": "root",
+    "equal": "is_equal",
+    "less": "is_less",
+    "less_equal": "is_at_most",
+    "sum_over_axis": "whole",
+    "maximum": "larger",
+    "minimum": "smaller",
+}
+_RESERVED = frozenset({"y_true", "y_pred", "vector", "np", "tf", "keras", "loss", "gradient_", "sum", "range"})
+
+
+@dataclass(frozen=True)
+class Line:
+    """One assignment of generated code."""
+
+    name: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """The lines that compute some outputs, the expressions of the results, and the inputs they use, in order."""
+
+    lines: tuple[Line, ...]
+    results: tuple[str, ...]
+    inputs: frozenset[str]
+
+
+def emit(kernel: Kernel, target: Target, *outputs: str) -> Program:
+    """The program for the named outputs."""
+    return _Emitter(kernel, target, outputs).program()
+
+
+def _fallback_name(value: Value) -> str:
+    assert isinstance(value.definition, Apply)
+    return _FALLBACK_NAMES.get(value.definition.operation, value.definition.operation)
+
+
+_METHOD = Spelling("", CALL, (CALL,))
+
+
+class _Emitter:
+    def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...]) -> None:
+        self.kernel = kernel
+        self.target = target
+        self.outputs = outputs
+        self.needed = kernel.needed_for(*outputs)
+        self.uses = Counter(
+            operand
+            for position in self.needed
+            if isinstance(kernel.values[position].definition, Apply)
+            for operand in kernel.values[position].definition.operands  # type: ignore[union-attr]
+        )
+        self.texts: dict[int, tuple[str, int]] = {}
+        self.taken = {value.definition.name for value in kernel.values if isinstance(value.definition, Input)}
+        self.lines: list[Line] = []
+        self.output_names = {kernel.outputs[output]: output for output in reversed(outputs)}
+
+    def program(self) -> Program:
+        for position in self.needed:
+            self._write(position)
+        results = tuple(self.texts[self.kernel.outputs[output]][0] for output in self.outputs)
+        return Program(tuple(self.lines), results, self.kernel.inputs(*self.outputs))
+
+    def _write(self, position: int) -> None:
+        value = self.kernel.values[position]
+        text, binds = self._text(value)
+        if isinstance(value.definition, Apply) and self._deserves_a_line(position, value, text):
+            name = self._free_name(self.output_names.get(position) or value.name or _fallback_name(value))
+            self.lines.append(Line(name, text))
+            text, binds = name, CALL
+        self.texts[position] = (text, binds)
+
+    def _deserves_a_line(self, position: int, value: Value, text: str) -> bool:
+        if position in self.output_names:
+            return self.uses[position] > 0 or len(self.outputs) > 1
+        if value.name or len(text) > _LONGEST_INLINE:
+            return True
+        assert isinstance(value.definition, Apply)
+        return self.uses[position] > 1 and value.definition.operation not in _CHEAP
+
+    def _free_name(self, base: str) -> str:
+        names = [base, *(f"{base}_{number}" for number in range(2, 100))]
+        name = next(item for item in names if item not in self.taken and item not in _RESERVED)
+        self.taken.add(name)
+        return name
+
+    def _text(self, value: Value) -> tuple[str, int]:
+        definition = value.definition
+        if isinstance(definition, Input):
+            return definition.name, CALL
+        if isinstance(definition, Constant):
+            return self._constant(definition.number)
+        spelling = self.target.operations.get(definition.operation)
+        if spelling is None:
+            raise UnsupportedError(
+                f"{self.target.name} has no {definition.operation}, which {self.kernel.loss} needs; "
+                "choose another target or rewrite the formula"
+            )
+        self._shorten(definition.operands)
+        if definition.operation == "select":
+            return self._select(definition, spelling)
+        operands = [self._operand(operand, spelling, place) for place, operand in enumerate(definition.operands)]
+        return spelling.text.format(*operands), spelling.binds
+
+    def _shorten(self, operands: tuple[int, ...]) -> None:
+        """Give the longest operands lines of their own until the rest fits on one."""
+        while sum(len(self.texts[operand][0]) for operand in operands) > _LONGEST_LINE:
+            longest = max(operands, key=lambda operand: len(self.texts[operand][0]))
+            value = self.kernel.values[longest]
+            if not isinstance(value.definition, Apply) or len(self.texts[longest][0]) < 20:
+                return
+            name = self._free_name(value.name or _fallback_name(value))
+            self.lines.append(Line(name, self.texts[longest][0]))
+            self.texts[longest] = (name, CALL)
+
+    def _operand(self, position: int, spelling: Spelling, place: int) -> str:
+        text, binds = self.texts[position]
+        return text if binds >= spelling.operand_binding(place) else f"({text})"
+
+    def _select(self, definition: Apply, spelling: Spelling) -> tuple[str, int]:
+        flag, *choices = definition.operands
+        numbers = [self._number(position) for position in choices]
+        if numbers == [1, 0] and self.target.indicator:
+            return self.target.indicator.format(self._operand(flag, _METHOD, 0)), CALL
+        texts = [
+            self.texts[position][0] if number is None else self.target.selected_constant.format(self.texts[position][0])
+            for position, number in zip(choices, numbers, strict=True)
+        ]
+        return spelling.text.format(self.texts[flag][0], *texts), spelling.binds
+
+    def _number(self, position: int) -> Fraction | float | None:
+        definition = self.kernel.values[position].definition
+        return definition.number if isinstance(definition, Constant) else None
+
+    def _constant(self, number: Fraction | float) -> tuple[str, int]:
+        if isinstance(number, float):
+            return repr(number), UNARY if number < 0 else CALL
+        if number.denominator == 1:
+            text = f"{float(number)!r}" if self.target.integers_as_floats else str(number.numerator)
+            return text, UNARY if number < 0 else CALL
+        if float(number) == number and len(repr(float(number))) < 8:
+            return repr(float(number)), UNARY if number < 0 else CALL
+        if self.target.integers_as_floats:
+            return f"{float(number.numerator)!r} / {float(number.denominator)!r}", PRODUCT
+        return f"{number.numerator} / {number.denominator}", PRODUCT

@@ -1,0 +1,178 @@
+"""The closed vocabulary between mathematics and text, and its checker. Standard library only.
+
+A kernel is a list of values in the order they are computed. Each value is an input, a constant or one operation on
+earlier values, and has a kind: a ``parameter`` is one number, a ``row`` has one number per sample, an ``element`` one
+per entry, a ``flag`` is an element that is true or false. For an elementwise loss every sample is one element and
+there are no rows. There are no loops, no branches, no calls and no shapes beyond these; what a target must know is
+how to spell each operation of ``OPERATIONS`` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symloss.errors import KernelError
+
+KINDS = ("parameter", "row", "element")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How many operands an operation takes and what it means."""
+
+    arity: int
+    meaning: str
+    result: str = "widest"  # or "row", "element", "flag", "parameter"
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "add": Operation(2, "a + b"),
+    "subtract": Operation(2, "a - b"),
+    "multiply": Operation(2, "a b"),
+    "divide": Operation(2, "a / b"),
+    "negate": Operation(1, "-a"),
+    "power": Operation(2, "a to the b, a >= 0"),
+    "absolute": Operation(1, "|a|"),
+    "sign": Operation(1, "-1, 0 or 1"),
+    "maximum": Operation(2, "the larger"),
+    "minimum": Operation(2, "the smaller"),
+    "sqrt": Operation(1, "square root"),
+    "exp": Operation(1, "exponential"),
+    "expm1": Operation(1, "exp(a) - 1"),
+    "log": Operation(1, "natural logarithm"),
+    "log1p": Operation(1, "log(1 + a)"),
+    "sin": Operation(1, "sine"),
+    "cos": Operation(1, "cosine"),
+    "tan": Operation(1, "tangent"),
+    "arcsin": Operation(1, "inverse sine"),
+    "arccos": Operation(1, "inverse cosine"),
+    "arctan": Operation(1, "inverse tangent"),
+    "sinh": Operation(1, "hyperbolic sine"),
+    "cosh": Operation(1, "hyperbolic cosine"),
+    "tanh": Operation(1, "hyperbolic tangent"),
+    "erf": Operation(1, "error function"),
+    "lgamma": Operation(1, "logarithm of the gamma function"),
+    "digamma": Operation(1, "derivative of lgamma"),
+    "less": Operation(2, "a < b", "flag"),
+    "less_equal": Operation(2, "a <= b", "flag"),
+    "equal": Operation(2, "a = b", "flag"),
+    "not_equal": Operation(2, "a != b", "flag"),
+    "logical_and": Operation(2, "both", "flag"),
+    "logical_or": Operation(2, "either", "flag"),
+    "logical_not": Operation(1, "not", "flag"),
+    "select": Operation(3, "b where a holds, else c"),
+    "sum_over_axis": Operation(1, "sum over the axis", "row"),
+    "max_over_axis": Operation(1, "maximum over the axis", "row"),
+    "is_first_maximum": Operation(1, "whether the entry is the first that equals the maximum over the axis", "flag"),
+    "is_label": Operation(2, "whether the index of an entry of a along the axis equals the integer label b", "flag"),
+    "take_label": Operation(2, "the entry of a at the integer label b", "row"),
+    "axis_size": Operation(1, "number of entries along the axis of a", "parameter"),
+    "fill": Operation(2, "the number a in the shape of b", "element"),
+}
+
+
+@dataclass(frozen=True)
+class Input:
+    """A data argument (element), an integer label (row) or a parameter."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An exact rational, or a float where the number is irrational."""
+
+    number: Fraction | float
+
+
+@dataclass(frozen=True)
+class Apply:
+    """An operation on earlier values, given by their positions."""
+
+    operation: str
+    operands: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is computed, its kind, and the name it should carry in code (empty where none was given)."""
+
+    definition: Input | Constant | Apply
+    kind: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Values in order, and the position of every output."""
+
+    loss: str
+    has_axis: bool
+    values: tuple[Value, ...]
+    outputs: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def needed_for(self, *outputs: str) -> tuple[int, ...]:
+        """The positions that the named outputs depend on, in order."""
+        open_positions = [self.outputs[output] for output in outputs]
+        found: set[int] = set()
+        while open_positions:
+            position = open_positions.pop()
+            if position not in found:
+                found.add(position)
+                definition = self.values[position].definition
+                open_positions.extend(definition.operands if isinstance(definition, Apply) else ())
+        return tuple(sorted(found))
+
+    def inputs(self, *outputs: str) -> frozenset[str]:
+        """Names of the inputs that the outputs depend on."""
+        chosen = (self.values[position].definition for position in self.needed_for(*outputs))
+        return frozenset(item.name for item in chosen if isinstance(item, Input))
+
+
+def widest(kinds: list[str]) -> str:
+    """The kind of a result that broadcasts its operands."""
+    ranks = [KINDS.index("element" if kind == "flag" else kind) for kind in kinds]
+    return KINDS[max(ranks, default=0)]
+
+
+def result_kind(operation: str, kinds: list[str]) -> str:
+    """The kind of an operation's result."""
+    declared = OPERATIONS[operation].result
+    return widest(kinds) if declared == "widest" else declared
+
+
+def check(kernel: Kernel) -> None:
+    """Raise KernelError unless every value is in the vocabulary, well-formed and of the kind it claims."""
+    for position, value in enumerate(kernel.values):
+        if isinstance(value.definition, Apply):
+            _check_application(kernel, position, value)
+        elif isinstance(value.definition, Constant) and value.kind != "parameter":
+            raise KernelError(f"value {position} is a constant of kind {value.kind}")
+    for output, position in kernel.outputs.items():
+        if not 0 <= position < len(kernel.values):
+            raise KernelError(f"output {output} names value {position}, which does not exist")
+        if kernel.values[position].kind == "flag":
+            raise KernelError(f"output {output} is a flag, not a number")
+
+
+def _check_application(kernel: Kernel, position: int, value: Value) -> None:
+    definition = value.definition
+    assert isinstance(definition, Apply)
+    known = OPERATIONS.get(definition.operation)
+    if known is None:
+        raise KernelError(f"value {position} uses {definition.operation!r}, which is not in the vocabulary")
+    if len(definition.operands) != known.arity:
+        raise KernelError(f"{definition.operation} takes {known.arity} operands, got {len(definition.operands)}")
+    if any(not 0 <= operand < position for operand in definition.operands):
+        raise KernelError(f"value {position} uses a value that is not computed before it")
+    kinds = [kernel.values[operand].kind for operand in definition.operands]
+    if value.kind != result_kind(definition.operation, kinds):
+        raise KernelError(f"value {position} ({definition.operation}) claims to be a {value.kind}")
+    if known.result in ("row", "flag") and "axis" in known.meaning and not kernel.has_axis:
+        raise KernelError(f"{definition.operation} needs an axis, and {kernel.loss} is elementwise")

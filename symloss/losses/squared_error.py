@@ -1,0 +1,14 @@
+"""Squared error: the Gaussian log-likelihood up to constants; its minimiser is the mean."""
+
+from symloss.declare import KerasName, Loss, y_pred, y_true
+
+residual = y_pred - y_true
+
+squared_error = Loss(
+    name="squared_error",
+    summary="Squared residual; the best constant prediction is the mean.",
+    family="regression",
+    expression=residual**2,
+    keras=KerasName("MeanSquaredError"),
+    references=("Gauss, C. F. (1809), Theoria motus corporum coelestium, section 3.",),
+)

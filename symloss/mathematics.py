@@ -1,0 +1,42 @@
+"""All that is derived from one form of a loss, computed once and shared by every target and document."""
+
+from __future__ import annotations
+
+import sympy
+
+from symloss.declare import Loss
+from symloss.declare.checks import sample_points
+from symloss.derive import Derivation, derive
+from symloss.errors import stage
+from symloss.kinks import evaluable, find_kinks
+from symloss.lower import lower
+from symloss.modules import Mathematics
+
+
+def study(loss: Loss) -> Mathematics:
+    """Derive, stabilise and lower one form."""
+    with stage("derive", loss.name):
+        derivation = derive(loss)
+    with stage("lower", loss.name):
+        kernel = lower(derivation)
+    with stage("kinks", loss.name):
+        kinks = find_kinks(derivation)
+    return Mathematics(derivation, kernel, kinks, curvature(derivation))
+
+
+def curvature(derivation: Derivation) -> str:
+    """The sign of the Hessian, as sampled; ``unknown`` over an axis."""
+    if not derivation.loss.is_elementwise:
+        return "unknown"
+    if derivation.hessian == 0:
+        return "zero almost everywhere"
+    hessian = evaluable(derivation, derivation.hessian)
+    signs = set()
+    for point in sample_points(derivation.loss):
+        number = hessian.evalf(15, subs={sympy.Symbol(symbol.name, real=True): value for symbol, value in point.items()})
+        signs.add(int(sympy.sign(number)))
+    if signs == {1}:
+        return "positive at every sampled point"
+    if signs <= {0, 1}:
+        return "non-negative at every sampled point"
+    return "negative at some sampled points"

@@ -1,0 +1,275 @@
+"""From a derivation and a target to the text of one generated module: gathers what the templates show."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from symloss.declare import ClassLabel, Interval, Loss, Signs, Simplex, Vectors
+from symloss.declare.domain import Domain, entries_of
+from symloss.derive import Derivation
+from symloss.display import Notation
+from symloss.emit import Program, emit
+from symloss.keras_signature import function_values
+from symloss.kernel import Kernel
+from symloss.kinks import Kink
+from symloss.targets import Target
+from symloss.templating import render
+
+_KERNELS = {
+    "value": ("value",),
+    "gradient": ("gradient",),
+    "hessian": ("hessian",),
+    "value_and_gradient": ("value", "gradient"),
+    "gradient_and_hessian": ("gradient", "hessian"),
+    "hessian_vector_product": ("hessian_vector_product",),
+    "prediction": ("prediction",),
+    "start_statistic": ("start_statistic",),
+}
+_TITLES = {
+    "value": "Loss per sample",
+    "gradient": "First derivative",
+    "hessian": "Second derivative",
+    "value_and_gradient": "Loss per sample and first derivative",
+    "gradient_and_hessian": "First and second derivative",
+    "hessian_vector_product": "Second derivative times a vector",
+    "prediction": "Inverse link",
+    "start_statistic": "What the best constant prediction is the mean of",
+}
+_FORWARD = {
+    "identity": ("mean", "the weighted mean of the target"),
+    "log": ("np.log(mean)", "the logarithm of the weighted mean of the target"),
+    "logit": ("np.log(mean) - np.log1p(-mean)", "the logit of the weighted mean of the target"),
+}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a generated file says about where it comes from."""
+
+    origin: str
+    command: str
+    source_hash: str
+    forms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Mathematics:
+    """Everything known about one form of a loss."""
+
+    derivation: Derivation
+    kernel: Kernel
+    kinks: tuple[Kink, ...]
+    curvature: str
+
+    @property
+    def loss(self) -> Loss:
+        """The form's own declaration."""
+        return self.derivation.loss
+
+
+def module_text(mathematics: Mathematics, target: Target, provenance: Provenance, siblings: list[Mathematics]) -> str:
+    """The text of ``generated/<target>/<loss>.py``; siblings are the other forms of the same declaration."""
+    values = template_values(mathematics, target, provenance)
+    raw = next((item for item in siblings if item.loss.composed is not None), None)
+    values["raw"] = None
+    keras = mathematics.loss.keras
+    if raw is not None and mathematics.loss.composed is None and keras is not None and "from_logits" in keras.arguments:
+        values["raw"] = template_values(raw, target, provenance)
+    values["function"] = function_values(mathematics.loss, raw.loss if values["raw"] and raw is not None else None)
+    return render(f"{target.name}/module.jinja", **values)
+
+
+def template_values(mathematics: Mathematics, target: Target, provenance: Provenance) -> dict[str, Any]:
+    """All names a module template may use."""
+    loss, derivation, kernel = mathematics.loss, mathematics.derivation, mathematics.kernel
+    latex = formulas(derivation)
+    parameters = [_parameter(item) for item in loss.parameters]
+    extras = [_extra(item) for item in loss.extra_inputs]
+    return {
+        "name": loss.name,
+        "title": loss.name.replace("_", " ").capitalize(),
+        "summary": loss.summary,
+        "target": target.name,
+        "origin": provenance.origin,
+        "command": provenance.command,
+        "source_hash": provenance.source_hash,
+        "forms": provenance.forms,
+        "latex": latex,
+        "definitions": definition_lines(derivation),
+        "parameters": parameters,
+        "extras": extras,
+        "link": loss.link.name if loss.composed is not None and loss.link is not None else None,
+        "inverse_link": derivation.prediction is not None,
+        "has_axis": kernel.has_axis,
+        "axis": str(loss.axis) if loss.axis is not None else None,
+        "label": isinstance(loss.y_true, ClassLabel),
+        "signs": isinstance(loss.y_true, Signs),
+        "domains": {"y_true": _spelled(loss.y_true), "y_pred": _spelled(loss.y_pred)},
+        "checks": {"y_true": _check("y_true", loss.y_true), "y_pred": _check("y_pred", loss.y_pred)},
+        "sums_to_one": isinstance(loss.y_true, Simplex),
+        "sum_tolerance": "1e-3",
+        "positive_sum": isinstance(loss.y_pred, Vectors) and loss.y_pred.entries == Interval(0.0),
+        "kinks": [_kink_sentence(kink, Notation(loss)) for kink in mathematics.kinks],
+        "metadata": _metadata(mathematics, latex, provenance),
+        "kernels": _kernels(kernel, target, latex, loss),
+        "uses": {item["name"]: item["arguments"] for item in _kernels(kernel, target, latex, loss)},
+        "arguments": _kernel_arguments(loss),
+        "keras": loss.keras,
+        "class_name": "".join(part.capitalize() for part in loss.name.split("_")),
+        "start": _start(mathematics),
+        "uses_log": any(getattr(value.definition, "operation", "") == "log" for value in kernel.values),
+        "references": loss.references,
+    }
+
+
+def formulas(derivation: Derivation) -> dict[str, str]:
+    """LaTeX of the declared value and the derived parts."""
+    notation = Notation(derivation.loss)
+    shown = {
+        "value": notation.latex(derivation.loss.expression),
+        "stable": notation.latex(derivation.value),
+        "gradient": notation.latex(derivation.gradient),
+        "hessian": notation.latex(derivation.hessian),
+    }
+    if derivation.hessian_vector_product is not None:
+        shown["hessian_vector_product"] = notation.latex(derivation.hessian_vector_product)
+    if derivation.prediction is not None:
+        shown["prediction"] = notation.latex(derivation.prediction)
+    return shown
+
+
+def definition_lines(derivation: Derivation) -> list[str]:
+    """The named intermediates, each as an equation."""
+    notation = Notation(derivation.loss)
+    lines = []
+    for item in derivation.definitions:
+        left = item.symbol if item.index is None else item.symbol[item.index]  # type: ignore[index]
+        lines.append(f"{notation.latex(left)} = {notation.latex(item.expression)}")
+    for part, name in derivation.names:
+        lines.append(f"{notation.latex(sympy.Symbol(name))} = {notation.latex(part)}")
+    return lines
+
+
+def _parameter(item: Any) -> dict[str, Any]:
+    domain: Interval = item.domain
+    ends = [_number(end) for end in (domain.lower, domain.upper)]
+    return {
+        "name": item.name,
+        "default": repr(float(item.default)),
+        "meaning": item.meaning,
+        "domain": str(domain),
+        "interval": f'{ends[0]}, {ends[1]}, {domain.lower_open}, {domain.upper_open}, "{domain}"',
+    }
+
+
+def _extra(item: Any) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "meaning": item.meaning,
+        "domain": str(item.domain),
+        "check": _check(item.name, item.domain),
+    }
+
+
+def _number(end: float) -> str:
+    if math.isinf(end):
+        return "np.inf" if end > 0 else "-np.inf"
+    return f"{end:g}"
+
+
+def _check(name: str, domain: Domain) -> str:
+    """The line that checks an array against its domain."""
+    interval = entries_of(domain)
+    open_ends = (interval.lower_open or math.isinf(interval.lower), interval.upper_open or math.isinf(interval.upper))
+    ends = f", open_ends={open_ends}" if any(open_ends) else ""
+    text = "finite" if interval == Interval() else f"in {interval}"
+    line = f'_in_domain("{name}", self.{name}, {_number(interval.lower)}, {_number(interval.upper)}, "{text}"{ends})'
+    if isinstance(domain, Signs):
+        line += f"\n        _are_signs(self.{name})"
+    return line
+
+
+def _spelled(domain: Domain) -> str:
+    return "real numbers" if str(domain) == "real" else str(domain).replace("entries real", "real entries")
+
+
+def _kink_sentence(kink: Kink, notation: Notation) -> str:
+    return f"The {kink.jumps} jumps where :math:`{notation.latex(notation.loss.pred_symbol)} = {notation.latex(kink.at)}`."
+
+
+def _metadata(mathematics: Mathematics, latex: dict[str, str], provenance: Provenance) -> dict[str, Any]:
+    loss = mathematics.loss
+    notation = Notation(loss)
+    data = {
+        "name": loss.name,
+        "family": loss.family,
+        "formula": latex["value"],
+        "gradient": latex["gradient"],
+        "hessian": latex["hessian"],
+        "y_true": str(loss.y_true),
+        "y_pred": str(loss.y_pred),
+        "parameters": {
+            item.name: {"default": float(item.default), "domain": str(item.domain), "meaning": item.meaning}
+            for item in loss.parameters
+        },
+        "extra_inputs": {
+            item.name: {"domain": str(item.domain), "meaning": item.meaning} for item in loss.extra_inputs
+        },
+        "link": loss.link.name if loss.composed is not None and loss.link is not None else "identity",
+        "kinks": [{"at": notation.latex(kink.at), "jumps": kink.jumps} for kink in mathematics.kinks],
+        "curvature": mathematics.curvature,
+        "certificate": None,
+        "references": list(loss.references),
+        "source_hash": provenance.source_hash,
+    }
+    return data
+
+
+def _kernel_arguments(loss: Loss) -> list[str]:
+    return ["y_true", "y_pred", *(item.name for item in loss.extra_inputs), *(item.name for item in loss.parameters)]
+
+
+def _kernels(kernel: Kernel, target: Target, latex: dict[str, str], loss: Loss) -> list[dict[str, Any]]:
+    made = []
+    for name, outputs in _KERNELS.items():
+        if all(output in kernel.outputs for output in outputs):
+            program = emit(kernel, target, *outputs)
+            used = [item for item in (*_kernel_arguments(loss), "vector") if item in program.inputs]
+            shown = ["stable" if output == "value" else output for output in outputs]
+            lines = [latex[output] for output in shown if output in latex]
+            made.append({"name": name, "title": _TITLES[name], "arguments": used, "program": program, "latex": lines})
+    return made
+
+
+def _start(mathematics: Mathematics) -> dict[str, Any]:
+    loss, derivation = mathematics.loss, mathematics.derivation
+    forward = loss.link.forward if loss.composed is not None and loss.link is not None else "identity"
+    transform, meaning = _FORWARD[forward]
+    entries = entries_of(loss.y_pred)
+    inside, width, bracket = _bracket(entries)
+    return {
+        "statistic": derivation.start_statistic is not None,
+        "transform": transform,
+        "meaning": meaning,
+        "inside": inside,
+        "width": width,
+        "bracket": bracket,
+    }
+
+
+def _bracket(domain: Interval) -> tuple[str, str, str]:
+    """A start inside the domain, a first width, and the two ends of the bracket for a width."""
+    if math.isinf(domain.lower) and math.isinf(domain.upper):
+        return "0.0", "1.0", "start - width, start + width"
+    if math.isinf(domain.upper):
+        start = domain.lower + 1
+        return repr(start), "2.0", f"{domain.lower!r} + 1 / width, start + width"
+    if math.isinf(domain.lower):
+        start = domain.upper - 1
+        return repr(start), "2.0", f"start - width, {domain.upper!r} - 1 / width"
+    middle, size = (domain.lower + domain.upper) / 2, domain.upper - domain.lower
+    return repr(middle), "4.0", f"{domain.lower!r} + {size!r} / width, {domain.upper!r} - {size!r} / width"

@@ -1,0 +1,89 @@
+"""Quotients of exponentials become sigmoids: they overflow, and one minus them cancels, as they stand."""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Expr
+
+from symloss.atoms import secant_h, sigmoid
+from symloss.rules.rule import Rule
+
+_x = sympy.Symbol("x", real=True)
+
+
+def two_exponentials(sum_: Expr) -> tuple[Expr, Expr] | None:
+    """Read ``c e^u + d e^v`` (c, d > 0) as ``e^u' (1 + e^w)`` and return (u', w); None for anything else."""
+    if not isinstance(sum_, sympy.Add) or len(sum_.args) != 2 or not sum_.has(sympy.exp):
+        return None
+    exponents = []
+    for term in sum_.args:
+        coefficient, rest = term.as_coeff_Mul()
+        if not coefficient.is_positive or not (rest == 1 or isinstance(rest, sympy.exp)):
+            return None
+        exponent = rest.args[0] if isinstance(rest, sympy.exp) else sympy.Integer(0)
+        exponents.append(exponent + sympy.log(coefficient))
+    exponents.sort(key=lambda item: (bool(item.free_symbols), sympy.default_sort_key(item)))
+    return exponents[0], exponents[1] - exponents[0]
+
+
+def _power_of_sum(node: Expr) -> Expr | None:
+    """``(e^u + e^v)^-n`` is ``e^(-n u) sigmoid(u - v)^n``."""
+    if not isinstance(node, sympy.Pow) or not node.exp.is_negative:
+        return None
+    found = two_exponentials(node.base)
+    if found is None:
+        return None
+    first, gap = found
+    return sympy.exp(node.exp * first) * sigmoid(-gap) ** (-node.exp)
+
+
+def _exponential_into_sigmoid(node: Expr) -> Expr | None:
+    """``e^x sigmoid(-x)`` is ``sigmoid(x)``."""
+    if not isinstance(node, sympy.Mul) or not node.has(sigmoid) or not node.has(sympy.exp):
+        return None
+    powers = dict(node.as_powers_dict())
+    exponent = powers.pop(sympy.E, None)
+    if exponent is None:
+        exponents = [base for base in powers if isinstance(base, sympy.exp)]
+        if len(exponents) != 1:
+            return None
+        exponent = exponents[0].args[0] * powers.pop(exponents[0])
+    for base, count in powers.items():
+        if not isinstance(base, sigmoid) or not count.is_Integer:
+            continue
+        times = sympy.cancel(-exponent / base.args[0])
+        if times.is_Integer and 0 < times <= count:
+            rest = sympy.Mul(*[item**number for item, number in powers.items() if item != base])
+            return rest * base ** (count - times) * sigmoid(-base.args[0]) ** times
+    return None
+
+
+def _complement(node: Expr) -> Expr | None:
+    """``c - c sigmoid(x)`` is ``c sigmoid(-x)``."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        factors = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, sigmoid)]
+        if len(factors) == 1 and -term / factors[0] in node.args:
+            coefficient = -term / factors[0]
+            rest = [other for other in node.args if other not in (term, coefficient)]
+            return sympy.Add(*rest, coefficient * sigmoid(-factors[0].args[0]))
+    return None
+
+
+def _reciprocal_cosh(node: Expr) -> Expr | None:
+    if isinstance(node, sympy.Pow) and isinstance(node.base, sympy.cosh) and node.exp.is_negative:
+        return secant_h(node.base.args[0]) ** (-node.exp)
+    return secant_h(node.args[0]) if isinstance(node, sympy.sech) else None
+
+
+RULES = (
+    Rule("power of two exponentials", _power_of_sum, "exp overflows from 710, the quotient is inf/inf",
+         "1/(1 + e^-x) = sigmoid(x)", lambda: 1 / (1 + sympy.exp(-_x))),
+    Rule("exponential into sigmoid", _exponential_into_sigmoid, "inf * 0 for large x",
+         "e^x sigmoid(-x) = sigmoid(x)", lambda: sympy.exp(_x) / (1 + sympy.exp(_x))),
+    Rule("complement of a sigmoid", _complement, "1 - sigmoid(x) is 0 from x = 37",
+         "1 - sigmoid(x) = sigmoid(-x)", lambda: 1 - sigmoid(_x)),
+    Rule("reciprocal of cosh", _reciprocal_cosh, "cosh overflows from 711", "definition of sech",
+         lambda: 1 / sympy.cosh(_x) ** 2),
+)

@@ -1,0 +1,146 @@
+"""Logarithms of sums, products and quotients: they overflow inside, or cancel outside."""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Expr
+
+from symloss.atoms import log_ratio, logcosh, sigmoid, softplus
+from symloss.declare import LogSoftmax, LogSumExp, Softmax, Total, sum_over
+from symloss.declare.axes import fresh_index
+from symloss.rules.exponentials import two_exponentials
+from symloss.rules.rule import Rule
+
+_x = sympy.Symbol("x", real=True)
+_a, _b = sympy.symbols("a b", positive=True)
+
+
+def _log_of_sum(node: Expr) -> Expr | None:
+    """``log(e^u + e^v)`` is ``u + softplus(v - u)``."""
+    found = two_exponentials(node.args[0]) if isinstance(node, sympy.log) else None
+    return None if found is None else found[0] + softplus(found[1])
+
+
+def _log_of_product(node: Expr) -> Expr | None:
+    """Exponentials, sigmoids and softmaxes leave the logarithm of a product."""
+    if not isinstance(node, sympy.log) or not isinstance(node.args[0], sympy.Mul | sympy.Pow | sigmoid | Softmax):
+        return None
+    outside, inside = sympy.Integer(0), sympy.Integer(1)
+    for factor in sympy.Mul.make_args(node.args[0]):
+        base, exponent = factor.as_base_exp() if not isinstance(factor, sympy.exp) else (factor, sympy.Integer(1))
+        match base:
+            case sympy.exp():
+                outside += base.args[0] * exponent
+            case sigmoid():
+                outside += -exponent * softplus(-base.args[0])
+            case Softmax():
+                outside += exponent * LogSoftmax(*base.args)
+            case _:
+                inside *= factor
+    return None if outside == 0 else outside + sympy.log(inside)
+
+
+def _log_of_cosh(node: Expr) -> Expr | None:
+    if isinstance(node, sympy.log) and isinstance(node.args[0], sympy.cosh):
+        return logcosh(node.args[0].args[0])
+    return None
+
+
+def _log_of_total(node: Expr) -> Expr | None:
+    """``log Σ exp(u)`` is the shifted log-sum-exp."""
+    if not isinstance(node, sympy.log) or not isinstance(node.args[0], Total):
+        return None
+    total = node.args[0]
+    index = fresh_index(total.axis, total)
+    body = total.body(index)
+    return LogSumExp.over(index, body.args[0]) if isinstance(body, sympy.exp) else None
+
+
+def _difference_of_logs(node: Expr) -> Expr | None:
+    """``c log(a) - c log(b)`` is ``c log_ratio(a, b)``, which looks at a - b."""
+    if not isinstance(node, sympy.Add):
+        return None
+    logs = {}
+    for term in node.args:
+        factors = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, sympy.log)]
+        if len(factors) == 1 and factors[0].args[0].free_symbols:
+            logs[term] = (term / factors[0], factors[0].args[0])
+    for term, (coefficient, argument) in logs.items():
+        for other, (opposite, divisor) in logs.items():
+            if coefficient == -opposite and coefficient.could_extract_minus_sign() is False:
+                rest = [item for item in node.args if item not in (term, other)]
+                return sympy.Add(*rest, coefficient * log_ratio(argument, divisor))
+    return None
+
+
+def _softplus_minus_line(node: Expr) -> Expr | None:
+    """``softplus(x) - c x`` is ``c softplus(-x) + (1 - c) softplus(x)``."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        if not isinstance(term, softplus):
+            continue
+        x = term.args[0]
+        for other in node.args:
+            weight = sympy.cancel(-other / x)
+            if other != term and weight != 0 and not weight.has(*x.free_symbols) and weight.is_nonnegative:
+                rest = [item for item in node.args if item not in (term, other)]
+                return sympy.Add(*rest, weight * softplus(-x) + (1 - weight) * softplus(x))
+    return None
+
+
+def _softmax_quotient(node: Expr) -> Expr | None:
+    """``exp(u_i) / Σ exp(u_k)`` is the softmax."""
+    if not isinstance(node, sympy.Mul):
+        return None
+    for factor in node.args:
+        if not (isinstance(factor, sympy.Pow) and factor.exp == -1 and isinstance(factor.base, Total)):
+            continue
+        total = factor.base
+        index = fresh_index(total.axis, total)
+        body = total.body(index)
+        for other in node.args:
+            if not isinstance(other, sympy.exp) or not isinstance(body, sympy.exp):
+                continue
+            for at in sorted(_indices(other), key=sympy.default_sort_key):
+                if total.body(at) == other:
+                    rest = node / (factor * other)
+                    return rest * Softmax.over(index, body.args[0], at)
+    return None
+
+
+def _indices(node: Expr) -> set[Expr]:
+    from symloss.declare import Element
+
+    return {element.index for element in node.atoms(Element)}
+
+
+def _example_softmax() -> Expr:
+    from symloss.declare import Axis, softmax, y_pred
+
+    axis = Axis("K")
+    return softmax(y_pred, axis, axis.index("i"))
+
+
+def _example_logsumexp() -> Expr:
+    from symloss.declare import Axis, y_pred
+
+    k = Axis("K").index("k")
+    return sympy.log(sum_over(k, sympy.exp(y_pred[k])))
+
+
+RULES = (
+    Rule("log of two exponentials", _log_of_sum, "exp overflows from 710; 1 + e^-40 is 1",
+         "log(1 + e^x) = max(x, 0) + log1p(e^-|x|)", lambda: sympy.log(1 + sympy.exp(_x))),
+    Rule("log of a product", _log_of_product, "the product under- or overflows before its logarithm",
+         "log sigmoid(x) = -softplus(-x)", lambda: sympy.log(sigmoid(_x))),
+    Rule("log cosh", _log_of_cosh, "cosh overflows from 711 and is 1 below 1e-8",
+         "log cosh x = log1p(2 sinh(x/2)^2)", lambda: sympy.log(sympy.cosh(_x))),
+    Rule("log of a sum of exponentials", _log_of_total, "exp overflows from 710", "shift by the maximum",
+         _example_logsumexp),
+    Rule("softmax", _softmax_quotient, "exp overflows from 710", "shift by the maximum", _example_softmax),
+    Rule("difference of logarithms", _difference_of_logs, "cancels where the arguments are close",
+         "log a - log b = log1p((a - b)/b)", lambda: sympy.log(_a) - sympy.log(_b)),
+    Rule("softplus minus a line", _softplus_minus_line, "softplus(x) - x is 0 from x = 37",
+         "softplus(x) - x = softplus(-x)", lambda: softplus(_x) - _a * _x),
+)

@@ -1,0 +1,104 @@
+"""Algebra that is safe after differentiation: cancel guards, collapse squares of signs, combine fractions.
+
+SymPy's ``simplify`` is never called: it is slow and undoes stable forms.
+"""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Expr
+from sympy.core.basic import Basic
+
+from symloss.atoms import exceeds, magnitude, over, sign_of
+from symloss.declare import Delta, Loss, Node, Signs
+
+_LARGEST_FRACTION = 60  # operations; together() explodes on larger ones
+
+
+def tidy(expression: Expr, loss: Loss | None = None) -> Expr:
+    """The same expression with the obvious cancellations made."""
+    for _ in range(4):
+        tidied = _tidy_once(expression, loss)
+        if tidied == expression:
+            break
+        expression = tidied
+    return expression
+
+
+def _tidy_once(expression: Expr, loss: Loss | None) -> Expr:
+    if isinstance(expression, sympy.Mul) and expression.has(Delta):
+        expression = sympy.expand_mul(expression)
+    if loss is not None and isinstance(loss.y_true, Signs):
+        expression = _square_of_signs(expression, loss.true_symbol)
+    expression = expression.replace(lambda node: isinstance(node, sympy.Mul), _cancel_in_product)
+    expression = expression.replace(_is_idempotent_power, lambda node: node.base)
+    expression = expression.replace(_is_repeated_reciprocal, lambda node: node.args[0] ** 2)
+    return shorter_fraction(expression)
+
+
+def _square_of_signs(expression: Expr, label: sympy.Symbol) -> Expr:
+    return expression.replace(  # type: ignore[no-any-return]
+        lambda node: isinstance(node, sympy.Pow) and node.base == label and node.exp.is_integer,
+        lambda node: label if node.exp % 2 else sympy.Integer(1),
+    )
+
+
+def _cancel_in_product(product: Basic) -> Basic:
+    """``over(a, b) * b`` is a; ``sign(x)^2`` is 1 almost everywhere."""
+    factors = list(sympy.Mul.make_args(product))
+    for factor in factors:
+        if isinstance(factor, over) and factor.args[1] in factors:
+            factors.remove(factor)
+            factors.remove(factor.args[1])
+            return _cancel_in_product(sympy.Mul(factor.args[0], *factors))
+        if isinstance(factor, sympy.Pow) and isinstance(factor.base, sign_of) and factor.exp == 2:
+            factors.remove(factor)
+            return sympy.Mul(*factors)
+    return product
+
+
+def _is_idempotent_power(node: Basic) -> bool:
+    return isinstance(node, sympy.Pow) and isinstance(node.base, exceeds | Delta) and bool(node.exp.is_positive)
+
+
+def _is_repeated_reciprocal(node: Basic) -> bool:
+    """``over(over(1, b), b)`` is the square of ``over(1, b)``."""
+    return isinstance(node, over) and node.args[0] == over(1, node.args[1])
+
+
+def shorter_fraction(expression: Expr) -> Expr:
+    """One fraction, factored, where that is no longer than the sum: ``1/m - y/m**2`` becomes ``(m - y)/m**2``.
+
+    A sum of quotients cancels near its zero; the factored difference of inputs is exact there.
+    """
+    if not isinstance(expression, sympy.Add) or sympy.count_ops(expression) > _LARGEST_FRACTION:
+        return expression
+    if expression.has(sympy.Piecewise, magnitude, sympy.Function, Node):
+        return _common_factor(expression)
+    factored = sympy.factor(sympy.together(expression))
+    return factored if sympy.count_ops(factored) <= sympy.count_ops(expression) else expression
+
+
+def _common_factor(expression: Expr) -> Expr:
+    """A factorisation over opaque functions, kept only if it is a true product and shorter."""
+    if expression.has(sympy.Piecewise) or expression.has(Delta):
+        return expression
+    opaque = {
+        node: sympy.Dummy(f"a{number}")
+        for number, node in enumerate(sorted(_functions(expression), key=sympy.default_sort_key))
+    }
+    bare = expression.xreplace(opaque)
+    if not bare.is_rational_function(*opaque.values()) or len(opaque) > 8:
+        return expression
+    factored = sympy.factor(bare)
+    if isinstance(factored, sympy.Add) or sympy.count_ops(factored) >= sympy.count_ops(bare):
+        return expression
+    return factored.xreplace({dummy: node for node, dummy in opaque.items()})  # type: ignore[no-any-return]
+
+
+def _functions(expression: Basic) -> set[Basic]:
+    if isinstance(expression, sympy.Function | Node) or (
+        isinstance(expression, sympy.Pow) and not expression.exp.is_integer
+    ):
+        return {expression}
+    return {node for argument in expression.args for node in _functions(argument)}

@@ -1,0 +1,19 @@
+"""One table per target; a target sees kernels and nothing else."""
+
+from __future__ import annotations
+
+from symloss.errors import UnsupportedError
+from symloss.targets.numpy import NUMPY
+from symloss.targets.target import Spelling, Target
+from symloss.targets.tensorflow import TENSORFLOW
+
+TARGETS: dict[str, Target] = {target.name: target for target in (NUMPY, TENSORFLOW)}
+
+__all__ = ["TARGETS", "Spelling", "Target", "find"]
+
+
+def find(name: str) -> Target:
+    """The target of a name; raises UnsupportedError that lists the known ones."""
+    if name not in TARGETS:
+        raise UnsupportedError(f"there is no target {name!r}; choose from {', '.join(sorted(TARGETS))}")
+    return TARGETS[name]

@@ -1,0 +1,72 @@
+"""What a target is: a table that spells the kernel's operations, and the folder of its templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Python's precedence, for leaving out parentheses: atoms and calls bind tightest.
+CALL, UNARY, PRODUCT, SUM, BITWISE, COMPARISON = 6, 5, 4, 3, 2, 1
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A format string over the operands and how tightly the result binds; operands bind at least ``inside``."""
+
+    text: str
+    binds: int = CALL
+    inside: tuple[int, ...] = ()
+
+    def operand_binding(self, position: int) -> int:
+        """How tightly an operand must bind to stand without parentheses."""
+        return self.inside[position] if self.inside else 0
+
+
+def infix(symbol: str, binds: int) -> Spelling:
+    """A left-associative infix operator."""
+    return Spelling(f"{{0}} {symbol} {{1}}", binds, (binds, binds + 1))
+
+
+def compare(symbol: str) -> Spelling:
+    """A comparison, whose operands are sums at the loosest."""
+    return Spelling(f"{{0}} {symbol} {{1}}", COMPARISON, (SUM, SUM))
+
+
+def method(text: str) -> Spelling:
+    """An expression that begins with its first operand, such as ``{0}.sum()``."""
+    return Spelling(text, CALL, (CALL,))
+
+
+@dataclass(frozen=True)
+class Target:
+    """One emission target. ``operations`` must spell what a kernel uses, else generation fails and says so.
+
+    ``selected_constant`` spells a constant as an operand of ``select``, where some frameworks need its dtype.
+    """
+
+    name: str
+    operations: Mapping[str, Spelling]
+    suffix: str = ".py"
+    indicator: str = ""
+    selected_constant: str = "{0}"
+    integers_as_floats: bool = False
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+ARITHMETIC: Mapping[str, Spelling] = {
+    "add": infix("+", SUM),
+    "subtract": infix("-", SUM),
+    "multiply": infix("*", PRODUCT),
+    "divide": infix("/", PRODUCT),
+    "negate": Spelling("-{0}", UNARY, (UNARY,)),
+    "less": compare("<"),
+    "less_equal": compare("<="),
+    "logical_and": Spelling("{0} & {1}", BITWISE, (BITWISE + 1, BITWISE + 1)),
+    "logical_or": Spelling("{0} | {1}", BITWISE, (BITWISE + 1, BITWISE + 1)),
+    "logical_not": Spelling("~{0}", UNARY, (UNARY,)),
+}
+
+
+def calls(prefix: str, **names: str) -> dict[str, Spelling]:
+    """Plain function calls: ``calls("np.", absolute="abs")`` spells absolute as ``np.abs({0})``."""
+    return {operation: Spelling(f"{prefix}{name}") for operation, name in names.items()}
