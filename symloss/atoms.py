@@ -161,6 +161,14 @@ class ratio_excess(Atom):  # noqa: N801
     """``a/b - 1 - log(a/b)`` for positive a and b: zero at a = b. Values only, never differentiated."""
 
 
+class exp_difference(Atom):  # noqa: N801
+    """``exp(a) - y exp(b)``: exact at y = 1 as a nears b. Values only, never differentiated."""
+
+
+class difference(Atom):  # noqa: N801
+    """``a - b``, taken before anything is added to it. Values only, never differentiated."""
+
+
 class CompositeAtom(Atom):
     """An atom whose derivative must not be written as a product with an inner derivative."""
 

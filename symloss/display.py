@@ -133,6 +133,8 @@ _ATOMS = {
     atoms.exceeds: lambda a, b: sympy.Piecewise((1, a > b), (0, True)),
     atoms.log_ratio: lambda a, b: sympy.log(a / b),
     atoms.ratio_excess: lambda a, b: a / b - 1 - sympy.log(a / b),
+    atoms.difference: lambda a, b: a - b,
+    atoms.exp_difference: lambda a, y, b: sympy.exp(a) - y * sympy.exp(b),
     atoms.over: _quotient,
     atoms.finite_over: _quotient,
     atoms.xlogy: lambda a, b: a * sympy.log(b),

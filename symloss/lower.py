@@ -15,7 +15,7 @@ from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
 from symloss import stable_forms
-from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Node
+from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Node, Total
 from symloss.derive import Definition, Derivation
 from symloss.errors import UnsupportedError
 from symloss.kernel import Apply, Constant, Input, Kernel, Value, result_kind
@@ -201,6 +201,9 @@ class Lowering:
             other = next(term for term in terms if term != -1)
             if isinstance(other, sympy.exp):
                 return self.apply("expm1", self.lower(other.args[0]))
+        others = self._all_but_label(terms)
+        if others is not None:
+            return others
         positive = [term for term in terms if not term.could_extract_minus_sign()]
         negative = [-term for term in terms if term.could_extract_minus_sign()]
         if not positive:
@@ -211,6 +214,22 @@ class Lowering:
         for term in negative:
             result = self.apply("subtract", result, self.lower(term))
         return result
+
+    def _all_but_label(self, terms: list[Expr]) -> int | None:
+        """``Σ_k u_k - u_c`` is summed without the label's entry: what is left of a confident prediction is small."""
+        if len(terms) != 2 or not any(isinstance(term, Total) for term in terms):
+            if len(terms) == 2 and any(isinstance(-term, Total) for term in terms):
+                opposite = self._all_but_label([-term for term in terms])
+                return None if opposite is None else self.apply("negate", opposite)
+            return None
+        total = next(term for term in terms if isinstance(term, Total))
+        entry = -next(term for term in terms if term is not total)
+        labels = {node.index for node in entry.atoms(Element) if not isinstance(node.index, Index)}
+        if len(labels) != 1 or total.body(labels.pop()) != entry:
+            return None
+        entries = self.lower(total.body(total.axis.index("k")))
+        kept = self.apply("select", self._label_flag(), self.constant(0), entries)
+        return self.apply("sum_over_axis", kept, name="all_but_label")
 
     def _product(self, expression: Expr) -> int:
         coefficient, rest = expression.as_coeff_Mul()

@@ -255,6 +255,7 @@ def _start(mathematics: Mathematics) -> dict[str, Any]:
         "statistic": derivation.start_statistic is not None,
         "transform": transform,
         "meaning": meaning,
+        "lowest": repr(entries.lower) if math.isfinite(entries.lower) and not entries.lower_open else None,
         "inside": inside,
         "width": width,
         "bracket": bracket,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import sympy
 from sympy import Expr
 from sympy.core.basic import Basic
 
@@ -219,6 +220,25 @@ def xexpy(lowering: Lowering, node: Expr) -> int:
     return lowering.apply("multiply", lowering.apply("multiply", factor, root), root)
 
 
+def exp_difference(lowering: Lowering, node: Expr) -> int:
+    """``e^b (expm1(a - b) - (y - 1))`` where a and b are close, else the difference as it stands."""
+    a, y, b = node.args
+    weight, gap = lowering.lower(y), lowering.lower(a - b)
+    one, half = lowering.constant(1), lowering.constant(Fraction(1, 2))
+    is_near = lowering.apply("less_equal", lowering.apply("absolute", gap), half, name="is_near")
+    near = lowering.apply("subtract", lowering.apply("expm1", gap), lowering.apply("subtract", weight, one))
+    if b != 0:
+        near = lowering.apply("multiply", lowering.lower(sympy.exp(b)), near)
+    second = weight if b == 0 else lowering.lower(atoms.xexpy(y, b))
+    far = lowering.apply("subtract", lowering.lower(sympy.exp(a)), second)
+    return lowering.apply("select", is_near, near, far)
+
+
+def difference(lowering: Lowering, node: Expr) -> int:
+    """A subtraction of its own."""
+    return lowering.apply("subtract", *(lowering.lower(argument) for argument in node.args))
+
+
 def power(lowering: Lowering, node: Expr) -> int:
     """The target's own power of a non-negative base."""
     return lowering.apply("power", *(lowering.lower(argument) for argument in node.args), name="modulator")
@@ -354,6 +374,8 @@ FORMS: dict[type[Basic], Form] = {
     atoms.finite_over: finite_over,
     atoms.xlogy: xlogy,
     atoms.xexpy: xexpy,
+    atoms.exp_difference: exp_difference,
+    atoms.difference: difference,
     atoms.power: power,
     clamp: limited,
     Total: total,

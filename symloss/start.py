@@ -18,10 +18,14 @@ def start_statistic(loss: Loss) -> Expr | None:
     """An expression in y_true whose weighted mean is the best constant prediction, or None."""
     declared = loss if loss.composed is None else loss.composed
     if declared.minimiser is not None:
-        return _with_definitions(declared, declared.minimiser)
-    if not declared.is_elementwise or declared.extra_inputs:
+        found: Expr | None = _with_definitions(declared, declared.minimiser)
+    elif not declared.is_elementwise or declared.extra_inputs:
         return None
-    return _solved(declared)
+    else:
+        found = _solved(declared)
+    if found is None or declared is loss:
+        return found
+    return found.subs(loss.composed_at)
 
 
 def _with_definitions(loss: Loss, expression: Expr) -> Expr:
@@ -32,8 +36,6 @@ def _with_definitions(loss: Loss, expression: Expr) -> Expr:
 
 def _solved(loss: Loss) -> Expr | None:
     expression = loss.full_expression.replace(clamp, lambda x, lower, upper: x)
-    guards = {symbol: sympy.Integer(0) for symbol in loss.symbols if symbol.name == "epsilon"}
-    expression = expression.xreplace(guards)
     if expression.has(sympy.Piecewise, sympy.Abs, sympy.Max, sympy.Min) or not _is_affine(expression, loss):
         return None
     slope = expression.diff(loss.pred_symbol)

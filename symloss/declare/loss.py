@@ -179,6 +179,14 @@ class Loss:
         return self.forms.get("raw")
 
     @property
+    def composed_at(self) -> dict[Symbol, float]:
+        """The parameters that the link fixed, and their values."""
+        if self.composed is None:
+            return {}
+        fixed = self.composed.fixed_by_link
+        return {symbol: fixed[symbol.name] for symbol in self.composed.symbols if symbol.name in fixed}
+
+    @property
     def prediction_only_raw(self) -> bool:
         """Whether the raw form is the only one, so that it stands for the declaration."""
         return self.composed is not None and self.composed.prediction_name is None

@@ -13,9 +13,9 @@ from symloss.declare import (
     Parameter,
     Vectors,
     clamp_probability,
-    nonnegative,
     softmax_link,
     sum_over,
+    unit,
     y_pred,
     y_true,
 )
@@ -33,7 +33,7 @@ sparse_categorical_crossentropy = Loss(
     expression=log(sum_over(k, weight[k])) - log(weight[y_true]),
     where={weight[k]: clamp_probability(y_pred[k], epsilon)},
     y_true=ClassLabel("K"),
-    y_pred=Vectors("K", nonnegative),
+    y_pred=Vectors("K", unit),
     parameters=(
         Parameter(epsilon, 0.0, Interval(0.0, 0.5, upper_open=True), "how far probabilities are kept from 0 and 1"),
     ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symloss.atoms import ratio_excess, sigmoid
-from symloss.declare import Softmax
+from symloss.atoms import difference, exp_difference, ratio_excess, sigmoid, xexpy
+from symloss.declare import Delta, Element, Softmax, Total
 from symloss.declare.axes import SoftmaxComplement
 from symloss.rules.rule import Rule
 
@@ -42,6 +42,65 @@ def _share_minus_label(node: Expr) -> Expr | None:
     return (1 - label) * shares[0] - label * _complement(shares[0])
 
 
+def _difference_of_exponentials(node: Expr) -> Expr | None:
+    """``exp(a) - y exp(b)`` for terms that can cancel: the leading coefficient is 1, the other a target."""
+    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+        return None
+    for first, second in (node.args, node.args[::-1]):
+        if (first == 1 or isinstance(first, sympy.exp)) and second.could_extract_minus_sign():
+            a = first.args[0] if isinstance(first, sympy.exp) else sympy.Integer(0)
+            scaled = -second
+            y, b = scaled.args if isinstance(scaled, xexpy) else (scaled, sympy.Integer(0))
+            if isinstance(y, sympy.Symbol) and a != b:
+                return exp_difference(a, y, b)
+    return None
+
+
+def _reciprocals_at_label(node: Expr) -> Expr | None:
+    """``±(1/T^n - [c = j]/u^n)`` with the sum T and its entry u at the label c: one difference T - u at the label."""
+    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+        return None
+    marked = [term for term in node.args if term.has(Delta)]
+    if len(marked) != 1:
+        return None
+    plain = next(term for term in node.args if term is not marked[0])
+    sign, bare = plain.as_coeff_Mul()
+    bracket = next(iter(marked[0].atoms(Delta)))
+    whole, power, summed = _power_of_sum(bare)
+    entry, same, single = _power_of_sum(-marked[0] / bracket / sign)
+    if abs(sign) != 1 or power != same or power not in (-1, -2) or not isinstance(whole, Total):
+        return None
+    gap = whole - entry
+    at_label = -gap / (whole * entry) if power == -1 else -(gap * (whole + entry)) / (whole * entry) ** 2
+    rest = (summed - single) * whole**power if summed != single else 0
+    return sign * bracket * (single * at_label + rest) + sign * (1 - bracket) * bare
+
+
+def _power_of_sum(term: Expr) -> tuple[Expr, Expr, Expr]:
+    """Base and exponent of the negative power in a product, and what multiplies it."""
+    for factor in sympy.Mul.make_args(term):
+        base, exponent = factor.as_base_exp()
+        if exponent in (-1, -2):
+            return base, exponent, term / factor
+    return term, sympy.Integer(1), sympy.Integer(1)
+
+
+def _minus_softmax_mean(node: Expr) -> Expr | None:
+    """``v_j - Σ s_k v_k`` is ``v_j (1 - s_j) - (Σ s_k v_k - s_j v_j)``: exact where one class has all the weight."""
+    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+        return None
+    totals = [term for term in node.args if isinstance(-term, Total)]
+    if len(totals) != 1:
+        return None
+    total, entry = -totals[0], node - totals[0]
+    for at in sorted({item.index for item in entry.atoms(Element)}, key=sympy.default_sort_key):
+        own = total.body(at)
+        shares = [factor for factor in sympy.Mul.make_args(own) if isinstance(factor, Softmax)]
+        if len(shares) == 1 and own == shares[0] * entry:
+            return entry * SoftmaxComplement(*shares[0].args) - difference(total, own)
+    return None
+
+
 def _complement(share: Expr) -> Expr:
     return sigmoid(-share.args[0]) if isinstance(share, sigmoid) else SoftmaxComplement(*share.args)
 
@@ -55,6 +114,22 @@ def _one_minus_softmax(node: Expr) -> Expr | None:
     return None
 
 
+def _example_reciprocals() -> Expr:
+    from symloss.declare import Axis, sum_over, y_pred, y_true
+
+    axis = Axis("K")
+    total = sum_over(axis.index("k"), y_pred[axis.index("k")])
+    return 1 / total - Delta(y_true, axis.index("j")) / y_pred[y_true]
+
+
+def _example_mean() -> Expr:
+    from symloss.declare import Axis, sum_over, y_pred, y_true
+
+    axis = Axis("K")
+    k, j = axis.index("k"), axis.index("j")
+    return y_true[j] - sum_over(k, y_true[k] * Softmax.over(axis.index("m"), y_pred[axis.index("m")], k))
+
+
 def _example_softmax() -> Expr:
     from symloss.declare import Axis, y_pred
 
@@ -63,6 +138,12 @@ def _example_softmax() -> Expr:
 
 
 RULES = (
+    Rule("minus the softmax mean", _minus_softmax_mean, "v_j - v_j is 0 for a confident class",
+         "v - (s v + rest) = (1 - s) v - rest", lambda: _example_mean()),
+    Rule("reciprocals at the label", _reciprocals_at_label, "1/T - 1/u cancels for a confident prediction",
+         "1/T - 1/u = -(T - u)/(T u)", lambda: _example_reciprocals()),
+    Rule("difference of exponentials", _difference_of_exponentials, "e^x - 1 keeps no digit for small x",
+         "e^a - y e^b = e^b (expm1(a - b) - (y - 1))", lambda: sympy.exp(_x) - _a),
     Rule("excess of a ratio", _excess_of_ratio, "cancels where the ratio is near 1",
          "t - log1p(t) by the series of atanh", lambda: _a / _b - 1 - sympy.log(_a / _b)),
     Rule("share minus label", _share_minus_label, "sigmoid(x) - 1 is 0 from x = 37",

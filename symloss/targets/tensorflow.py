@@ -1,6 +1,6 @@
 """TensorFlow's spelling of the kernel. Importing this does not import TensorFlow."""
 
-from symloss.targets.target import ARITHMETIC, Spelling, Target, calls
+from symloss.targets.target import ARITHMETIC, SUM, Spelling, Target, calls
 
 TENSORFLOW = Target(
     name="tensorflow",
@@ -42,7 +42,7 @@ TENSORFLOW = Target(
         "is_label": Spelling("tf.equal(tf.range(tf.shape({0})[-1]), {1})"),
         "take_label": Spelling("tf.gather({0}, {1}, axis=-1, batch_dims={0}.shape.rank - 1)"),
         "axis_size": Spelling("tf.cast(tf.shape({0})[-1], y_pred.dtype)"),
-        "fill": Spelling("tf.broadcast_to({0}, tf.shape({1}))"),
+        "fill": Spelling("tf.zeros_like({1}) + {0}", SUM, (SUM, 0)),
     },
     indicator="tf.cast({0}, y_pred.dtype)",
     selected_constant="tf.constant({0}, y_pred.dtype)",

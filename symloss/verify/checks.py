@@ -1,0 +1,410 @@
+"""The checks themselves. Each compares an emitted function with something independent and records what it found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numpy as np
+from mpmath import mpf
+
+from symloss.declare import ClassLabel, Loss
+from symloss.errors import SymlossError
+from symloss.verify.modules import NumpyModule, TensorflowModule, arrays, open_module
+from symloss.verify.oracle import Oracle, Point, Truth
+from symloss.verify.plain import plain_autodiff
+from symloss.verify.probes import Probe, probes
+from symloss.verify.report import Failure, Report, cause_of
+
+LIMIT = 16.0  # ulps of the result, times 1 + S
+_SMALLEST = 4 * 5e-324
+_FLUSHED = 4 * float(np.finfo(np.float64).tiny)  # TensorFlow's kernels flush subnormals to zero
+_LARGEST = float(np.finfo(np.float64).max)
+_BATCH = 6
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A probe with its truth."""
+
+    probe: Probe
+    truth: Truth
+
+
+class Examination:
+    """Everything about one loss that does not depend on the target: points and truths, computed once."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        self.oracle = Oracle(loss)
+        self.probes = probes(loss)
+        self._truths: dict[str, Truth] = {}
+
+    def truth(self, point: Point) -> Truth:
+        """What the declaration says, remembered."""
+        key = repr((point.y_true, point.y_pred, sorted(point.constants.items())))
+        if key not in self._truths:
+            self._truths[key] = self.oracle.truth(point)
+        return self._truths[key]
+
+    def sensitivity(self, point: Point, pick: Callable[[Truth], mpf], size: mpf) -> float:
+        """S: by how many ulps the truth moves when every inexact input moves by half an ulp; integers are exact."""
+        here, moved = pick(self.truth(point)), mpf(0)
+        for changed in _half_ulp_away(point, self.loss):
+            there = pick(self.oracle.truth(changed))
+            if mpmath.isfinite(there):
+                moved += abs(there - here)
+        return float(moved / size)
+
+
+def _half_ulp_away(point: Point, loss: Loss) -> Iterable[Point]:
+    def nudged(number: float) -> float | None:
+        return None if number == int(number) and abs(number) < 2**53 else math.nextafter(number, math.inf)
+
+    for name in ("y_true", "y_pred"):
+        entries = getattr(point, name)
+        if name == "y_true" and isinstance(loss.y_true, ClassLabel):
+            continue
+        for place, number in enumerate(entries if isinstance(entries, tuple) else (entries,)):
+            other = nudged(number)
+            if other is not None:
+                moved = (*entries[:place], other, *entries[place + 1 :]) if isinstance(entries, tuple) else other
+                yield replace(point, **{name: moved})
+    for name, number in point.constants.items():
+        other = nudged(number)
+        if other is not None:
+            yield replace(point, constants={**point.constants, name: other})
+
+
+def verify_module(examination: Examination, target: str, path: Path) -> Report:
+    """Run every check on one emitted module."""
+    loss = examination.loss
+    report = Report(loss.name, target)
+    emitted = open_module(loss, target, path)
+    _against_truth(examination, emitted, report)
+    _finite_differences(examination, emitted, report)
+    if isinstance(emitted, NumpyModule):
+        _numpy_reductions(examination, emitted, report)
+        _numpy_pairs(examination, emitted, report)
+        _numpy_products(examination, emitted, report)
+        _numpy_start_value(examination, emitted, report)
+        _numpy_inverse_link(examination, emitted, report)
+    else:
+        _keras_reductions(examination, emitted, report)
+        _plain_autodiff(examination, emitted, report)
+    return report
+
+
+# -- single samples ------------------------------------------------------------------------------------------------
+
+
+def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowModule, report: Report) -> None:
+    """Value, gradient and Hessian at every probe."""
+    wrong: dict[str, list[tuple[Failure, float]]] = {}
+    for probe in examination.probes:
+        point = emitted.adjusted(probe.point)
+        truth = examination.truth(point)
+        report.points += 1
+        for function in ("value", "gradient", "hessian"):
+            try:
+                got = np.atleast_1d(getattr(emitted, function)(point))
+            except (ValueError, TypeError, ArithmeticError, SymlossError) as error:
+                report.failures.append(_raised(report, function, probe.group, point, error))
+                return
+            expected = [truth.value] if function == "value" else list(getattr(truth, function))
+            for place, (number, exact) in enumerate(zip(got, expected, strict=True)):
+                error = _error(examination, point, function, place, float(number), exact, report.target)
+                if error <= LIMIT:
+                    report.record(function, error)
+                    continue
+                failure = Failure(
+                    report.loss, report.target, function, probe.group, point, float(number), float(exact)
+                )
+                wrong.setdefault(function, []).append((failure, error))
+    for items in wrong.values():
+        worst = max(items, key=lambda item: item[1])[0]
+        cause = cause_of([(failure.got, failure.expected) for failure, _ in items])
+        report.failures.append(replace(worst, cause=cause))
+
+
+def _error(examination: Examination, point: Point, function: str, place: int, got: float, exact: mpf, target: str) -> float:
+    """Ulps of the result divided by 1 + S; 0 where the truth is undefined (a kink, 0/0)."""
+    if mpmath.isnan(exact):
+        return 0.0
+    if mpmath.isinf(exact) or abs(exact) > _LARGEST:
+        return 0.0 if math.isinf(got) and (got > 0) == (exact > 0) else math.inf
+    if not math.isfinite(got):
+        return 0.0 if abs(exact) > _LARGEST / 4 else math.inf
+    difference = abs(mpf(got) - exact)
+    if difference <= (_SMALLEST if target == "numpy" else _FLUSHED):
+        return 0.0
+    ulp = mpf(math.ulp(float(exact)))
+    error = difference / ulp
+    if error <= LIMIT:
+        return float(error)
+
+    def pick(truth: Truth) -> mpf:
+        return truth.value if function == "value" else getattr(truth, function)[place]
+
+    return float(error / (1 + examination.sensitivity(point, pick, ulp)))
+
+
+def _raised(report: Report, function: str, group: str, point: Point | None, error: BaseException) -> Failure:
+    cause = f"raised {type(error).__name__}: {error}"
+    return Failure(report.loss, report.target, function, group, point, math.nan, math.nan, cause)
+
+
+# -- batches -------------------------------------------------------------------------------------------------------
+
+
+def batch_of(examination: Examination, emitted: NumpyModule | TensorflowModule) -> list[Point]:
+    """Random points that share the parameters of the first."""
+    drawn = [probe.point for probe in examination.probes if probe.group == "random"][:_BATCH]
+    shared = {item.name: drawn[0].constants[item.name] for item in examination.loss.parameters}
+    return [emitted.adjusted(replace(point, constants={**point.constants, **shared})) for point in drawn]
+
+
+def _close(report: Report, function: str, got: Any, expected: Any, tolerance: float = 1e-11) -> None:
+    """Compare arrays; record the first entry that is off."""
+    got, expected = np.atleast_1d(np.asarray(got, dtype=float)), np.atleast_1d(np.asarray(expected, dtype=float))
+    if got.shape != expected.shape:
+        cause = f"shape {got.shape} instead of {expected.shape}"
+        report.failures.append(Failure(report.loss, report.target, function, "batch", None, math.nan, math.nan, cause))
+        return
+    scale = np.maximum(np.abs(expected), np.abs(expected).max(initial=0) * 1e-3)
+    off = ~(np.abs(got - expected) <= tolerance * scale + 1e-300)
+    if off.any():
+        pairs = list(zip(got[off].tolist(), expected[off].tolist(), strict=True))
+        first = pairs[0]
+        report.failures.append(
+            Failure(report.loss, report.target, function, "batch", None, first[0], first[1], cause_of(pairs))
+        )
+
+
+def _batch_truth(examination: Examination, points: list[Point]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    truths = [examination.truth(point) for point in points]
+    value = np.array([float(truth.value) for truth in truths])
+    gradient = np.array([[float(entry) for entry in truth.gradient] for truth in truths])
+    hessian = np.array([[float(entry) for entry in truth.hessian] for truth in truths])
+    if examination.loss.is_elementwise:
+        gradient, hessian = gradient[:, 0], hessian[:, 0]
+    return value, gradient, hessian
+
+
+def _weights(count: int) -> np.ndarray:
+    return np.array([0.5, 2.0, 1.0, 3.0, 0.25, 1.5][:count])
+
+
+def _numpy_reductions(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+    """Mean, sum and none, with and without weights; weight 2 equals the row twice."""
+    points = batch_of(examination, emitted)
+    y_true, y_pred, keywords = arrays(examination.loss, points)
+    value, gradient, hessian = _batch_truth(examination, points)
+    module = emitted.module
+    for weight in (None, _weights(len(points))):
+        factor = np.ones(len(points)) if weight is None else weight
+        spread = factor if gradient.ndim == 1 else factor[:, None]
+        expected = {
+            "none": (value * factor, gradient * spread, hessian * spread),
+            "sum": ((value * factor).sum(), gradient * spread, hessian * spread),
+            "mean": ((value * factor).sum() / factor.sum(), gradient * spread / factor.sum(), hessian * spread / factor.sum()),
+        }
+        for reduction, wanted in expected.items():
+            for name, exact in zip(("loss", "gradient", "hessian"), wanted, strict=True):
+                got = getattr(module, name)(y_true, y_pred, sample_weight=weight, reduction=reduction, **keywords)
+                label = f"{name}, reduction {reduction}" + ("" if weight is None else ", weighted")
+                _close(report, label, got, exact)
+    twice = np.repeat(np.arange(len(points)), 2)
+    repeated = {name: item[twice] if isinstance(item, np.ndarray) else item for name, item in keywords.items()}
+    doubled = module.loss(y_true[twice], y_pred[twice], **repeated)
+    _close(report, "loss, weight 2", module.loss(y_true, y_pred, sample_weight=np.full(len(points), 2.0), **keywords), doubled)
+
+
+def _numpy_pairs(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+    """The functions that return two results give the same numbers."""
+    points = batch_of(examination, emitted)
+    y_true, y_pred, keywords = arrays(examination.loss, points)
+    value, gradient, hessian = _batch_truth(examination, points)
+    pairs = (("loss_and_gradient", (value.sum(), gradient)), ("gradient_and_hessian", (gradient, hessian)))
+    for name, expected in pairs:
+        got = getattr(emitted.module, name)(y_true, y_pred, reduction="sum", **keywords)
+        for part, exact in zip(got, expected, strict=True):
+            _close(report, name, part, exact)
+
+
+def _numpy_products(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+    """Hessian-vector product and full Hessian of losses over an axis."""
+    if examination.loss.is_elementwise:
+        return
+    points = batch_of(examination, emitted)[:2]
+    y_true, y_pred, keywords = arrays(examination.loss, points)
+    vector = np.linspace(-1.0, 2.0, y_pred.shape[-1])
+    exact = np.array([[float(entry) for entry in examination.oracle.product(point, list(vector))] for point in points])
+    vectors = np.tile(vector, (len(points), 1))
+    got = emitted.module.hessian_vector_product(y_true, y_pred, vectors, reduction="sum", **keywords)
+    _close(report, "hessian_vector_product", got, exact)
+    full = emitted.module.hessian_full(y_true, y_pred, reduction="sum", **keywords)
+    _close(report, "hessian_full", full @ vector, exact)
+    _close(report, "hessian_full, diagonal", np.diagonal(full, axis1=-2, axis2=-1), _batch_truth(examination, points)[2])
+
+
+def _numpy_start_value(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+    """No constant close by is better."""
+    loss = examination.loss
+    points = batch_of(examination, emitted)
+    y_true, _, keywords = arrays(loss, points)
+    weight = _weights(len(points))
+    try:
+        start = emitted.module.start_value(y_true, sample_weight=weight, **keywords)
+    except ValueError as error:
+        if "no finite constant" not in str(error):
+            report.failures.append(_raised(report, "start_value", "batch", None, error))
+        return
+    here = _total(examination, points, weight, start)
+    step = 1e-3
+    for direction in _directions(np.atleast_1d(np.asarray(start))):
+        for sign in (-1, 1):
+            there = _total(examination, points, weight, start + sign * step * direction)
+            if there is not None and here is not None and there < here - 1e-12 * abs(here):
+                report.failures.append(Failure(loss.name, "numpy", "start_value", "batch", None, here, there, "not best"))
+                return
+
+
+def _directions(start: np.ndarray) -> list[Any]:
+    if start.size == 1:
+        return [1.0]
+    unit = np.eye(start.size)
+    return [unit[place] - unit[(place + 1) % start.size] for place in range(start.size)]
+
+
+def _total(examination: Examination, points: list[Point], weight: np.ndarray, start: Any) -> float | None:
+    constant = tuple(float(entry) for entry in start) if np.ndim(start) else float(start)
+    entries = constant if isinstance(constant, tuple) else (constant,)
+    from symloss.declare.domain import entries_of
+
+    if not all(entries_of(examination.loss.y_pred).contains(entry) for entry in entries):
+        return None
+    total = mpf(0)
+    for point, factor in zip(points, weight, strict=True):
+        direction = None if examination.loss.is_elementwise else [0.0] * len(entries)
+        total += factor * examination.oracle.along(replace(point, y_pred=constant), direction)[0]
+    return float(total)
+
+
+def _numpy_inverse_link(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+    """The inverse link, against its declaration."""
+    loss = examination.loss
+    if loss.inverse_link is None:
+        return
+    scores = [probe.point for probe in examination.probes if probe.group in ("random", "extreme")]
+    for point in scores:
+        exact = examination.oracle.predictions(point)
+        got = np.atleast_1d(emitted.module.inverse_link(np.array(point.y_pred)))
+        for number, wanted in zip(got, exact, strict=True):
+            if wanted > _LARGEST:
+                wanted = mpf("inf")  # noqa: PLW2901
+            if not (number == wanted or abs(number - wanted) <= 1e-9 * abs(wanted) + _SMALLEST):
+                report.failures.append(
+                    Failure(loss.name, "numpy", "inverse_link", "extreme", point, float(number), float(wanted))
+                )
+                return
+
+
+def _keras_reductions(examination: Examination, emitted: TensorflowModule, report: Report) -> None:
+    """The Keras class: every reduction, with and without weights."""
+    import keras
+
+    loss = examination.loss
+    points = batch_of(examination, emitted)
+    value, gradient, _ = _batch_truth(examination, points)
+    kind = next(
+        item
+        for item in vars(emitted.module).values()
+        if isinstance(item, type) and issubclass(item, keras.losses.Loss) and item.__module__ == emitted.module.__name__
+    )
+    y_true, y_pred, keywords = arrays(loss, points)
+    if loss.is_elementwise:
+        y_true, y_pred = y_true[:, None], y_pred[:, None]
+        gradient = gradient[:, None]
+        keywords |= {item.name: keywords[item.name][:, None] for item in loss.extra_inputs}
+    keywords = {name: item for name, item in keywords.items() if name in emitted.accepted}
+    if loss.keras is not None and loss.keras.switch is not None and loss.keras.switch[0] in emitted.accepted:
+        keywords[loss.keras.switch[0]] = True
+    count = len(points)
+    for weight in (None, _weights(count)):
+        factor = np.ones(count) if weight is None else weight
+        total = (value * factor).sum()
+        expected = {
+            "sum_over_batch_size": total / count,
+            "mean": total / count,
+            "sum": total,
+            "mean_with_sample_weight": total / factor.sum(),
+            "none": value * factor,
+        }
+        for reduction, exact in expected.items():
+            instance = kind(reduction=reduction, dtype="float64", **keywords)
+            moving = emitted.tf.constant(y_pred)
+            with emitted.tf.GradientTape() as tape:
+                tape.watch(moving)
+                got = instance(y_true, moving, sample_weight=weight)
+            label = f"{kind.__name__}, reduction {reduction}" + ("" if weight is None else ", weighted")
+            _close(report, label, got.numpy(), exact)
+            if reduction == "sum":
+                spread = factor[:, None]
+                _close(report, f"{label}, gradient", tape.gradient(got, moving).numpy(), gradient * spread)
+
+
+def _plain_autodiff(examination: Examination, emitted: TensorflowModule, report: Report) -> None:
+    """TensorFlow's own derivatives of the declared formula, at ordinary points."""
+    points = batch_of(examination, emitted)
+    gradient, hessian = plain_autodiff(examination.loss, points, emitted.tf)
+    _, got_gradient, got_hessian = emitted.evaluate(points)
+    _close(report, "gradient, autodiff of the plain formula", got_gradient, gradient, 1e-6)
+    _close(report, "hessian, autodiff of the plain formula", got_hessian, hessian, 1e-5)
+
+
+# -- finite differences --------------------------------------------------------------------------------------------
+
+
+def _finite_differences(examination: Examination, emitted: NumpyModule | TensorflowModule, report: Report) -> None:
+    """Central differences of the emitted value and gradient, at random points away from kinks."""
+    for point in batch_of(examination, emitted):
+        entries = point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,)
+        gradient, hessian = emitted.gradient(point), emitted.hessian(point)
+        for place, entry in enumerate(entries):
+            step = 1e-6 * max(1.0, abs(entry)) if abs(entry) > 1e-4 else 1e-7 * abs(entry)
+            sides = [_moved(point, place, entry + sign * step) for sign in (-1, 1)]
+            if any(not _inside(examination.loss, side) for side in sides):
+                continue
+            width = 2 * step
+            values = [emitted.value(side) for side in sides]
+            slopes = [emitted.gradient(side)[place] for side in sides]
+            _near(report, "gradient, finite differences", point, gradient[place], (values[1] - values[0]) / width,
+                  slack=1e-9 * max(map(abs, values)) / step + abs(slopes[1] - slopes[0]))
+            curvatures = [emitted.hessian(side)[place] for side in sides]
+            _near(report, "hessian, finite differences", point, hessian[place], (slopes[1] - slopes[0]) / width,
+                  slack=1e-9 * max(map(abs, slopes)) / step + abs(curvatures[1] - curvatures[0]))
+
+
+def _near(report: Report, function: str, point: Point, got: float, wanted: float, slack: float) -> None:
+    if not abs(got - wanted) <= 1e-5 * max(abs(got), abs(wanted)) + slack + 1e-12:
+        report.failures.append(
+            Failure(report.loss, report.target, function, "finite differences", point, float(got), float(wanted))
+        )
+
+
+def _moved(point: Point, place: int, entry: float) -> Point:
+    if isinstance(point.y_pred, tuple):
+        return replace(point, y_pred=(*point.y_pred[:place], entry, *point.y_pred[place + 1 :]))
+    return replace(point, y_pred=entry)
+
+
+def _inside(loss: Loss, point: Point) -> bool:
+    from symloss.declare.domain import entries_of
+
+    entries = point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,)
+    return all(entries_of(loss.y_pred).contains(entry) for entry in entries)

@@ -1,0 +1,158 @@
+"""One face for the emitted modules of every target: numbers in, numbers out, at single samples and over batches."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+
+from symloss.declare import ClassLabel, Loss
+from symloss.errors import FileError, MissingFrameworkError
+from symloss.verify.oracle import Point
+
+
+class Emitted(Protocol):
+    """What a target must let the verifier do with one of its modules."""
+
+    target: str
+    module: ModuleType
+
+    def adjusted(self, point: Point) -> Point:
+        """The point with the parameter values that the target uses in place of the given ones."""
+
+    def value(self, point: Point) -> float:
+        """The loss of one sample."""
+
+    def gradient(self, point: Point) -> np.ndarray:
+        """Its gradient, one entry per entry of y_pred."""
+
+    def hessian(self, point: Point) -> np.ndarray:
+        """The diagonal of its Hessian."""
+
+
+def load(path: Path) -> ModuleType:
+    """Import an emitted file under a private name, without touching ``sys.path``."""
+    if not path.is_file():
+        raise FileError(f"{path} does not exist; run symloss generate first")
+    name = f"_symloss_verified_{path.parent.name}_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingFrameworkError(
+            f"{path.parent.name} is not installed ({error.name}); pip install 'symloss[{path.parent.name}]'"
+        ) from error
+    return module
+
+
+def arrays(loss: Loss, points: list[Point]) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """A batch of points that share their parameters, as the arguments of an emitted function."""
+    label = isinstance(loss.y_true, ClassLabel)
+    y_true = np.array([point.y_true for point in points], dtype=np.int64 if label else np.float64)
+    y_pred = np.array([point.y_pred for point in points], dtype=np.float64)
+    keywords: dict[str, Any] = {item.name: points[0].constants[item.name] for item in loss.parameters}
+    keywords |= {item.name: np.array([point.constants[item.name] for point in points]) for item in loss.extra_inputs}
+    return y_true, y_pred, keywords
+
+
+class NumpyModule:
+    """An emitted NumPy module."""
+
+    target = "numpy"
+
+    def __init__(self, loss: Loss, module: ModuleType) -> None:
+        self.loss = loss
+        self.module = module
+
+    def adjusted(self, point: Point) -> Point:
+        """NumPy takes every parameter as given."""
+        return point
+
+    def value(self, point: Point) -> float:
+        return float(self._call("loss", point)[0])
+
+    def gradient(self, point: Point) -> np.ndarray:
+        return np.atleast_1d(self._call("gradient", point)[0])
+
+    def hessian(self, point: Point) -> np.ndarray:
+        return np.atleast_1d(self._call("hessian", point)[0])
+
+    def _call(self, name: str, point: Point) -> np.ndarray:
+        y_true, y_pred, keywords = arrays(self.loss, [point])
+        return getattr(self.module, name)(y_true, y_pred, reduction="none", **keywords)  # type: ignore[no-any-return]
+
+
+class TensorflowModule:
+    """An emitted TensorFlow module, evaluated eagerly in float64 and differentiated by tapes."""
+
+    target = "tensorflow"
+
+    def __init__(self, loss: Loss, module: ModuleType) -> None:
+        import tensorflow
+
+        self.tf = tensorflow
+        self.loss = loss
+        self.module = module
+        self.function = getattr(module, loss.name)
+        self.accepted = set(inspect.signature(self.function).parameters)
+
+    def adjusted(self, point: Point) -> Point:
+        """Parameters that the Keras namesake fixes have those values."""
+        keras = self.loss.keras
+        fixed = dict(keras.fixed) if keras is not None else {}
+        fixed = {name: value for name, value in fixed.items() if name not in self.accepted and name in point.constants}
+        return Point(point.y_true, point.y_pred, {**point.constants, **fixed})
+
+    def evaluate(self, points: list[Point]) -> tuple[Any, Any, Any]:
+        """Value per sample, gradient and Hessian diagonal as arrays."""
+        tf = self.tf
+        y_true, y_pred, keywords = arrays(self.loss, points)
+        if self.loss.is_elementwise:  # the function takes the mean over the last axis: make it one entry long
+            y_true, y_pred = y_true[:, None], y_pred[:, None]
+            keywords |= {item.name: keywords[item.name][:, None] for item in self.loss.extra_inputs}
+        keywords = {name: value for name, value in keywords.items() if name in self.accepted}
+        keras = self.loss.keras
+        if keras is not None and keras.switch is not None and keras.switch[0] in self.accepted:
+            keywords[keras.switch[0]] = True
+        moving = tf.constant(y_pred)
+        with tf.GradientTape(persistent=True) as outer:
+            outer.watch(moving)
+            with tf.GradientTape() as inner:
+                inner.watch(moving)
+                value = self.function(y_true, moving, **keywords)
+            gradient = inner.gradient(value, moving)
+            entries = tf.unstack(gradient, axis=-1)
+        rows = [outer.gradient(entry, moving) for entry in entries]
+        diagonal = [
+            np.zeros(len(points)) if row is None else row.numpy()[:, place] for place, row in enumerate(rows)
+        ]
+        return value.numpy(), gradient.numpy(), np.stack(diagonal, axis=-1)
+
+    def value(self, point: Point) -> float:
+        return float(self.evaluate([point])[0][0])
+
+    def gradient(self, point: Point) -> np.ndarray:
+        return self.evaluate([point])[1][0]  # type: ignore[no-any-return]
+
+    def hessian(self, point: Point) -> np.ndarray:
+        return self.evaluate([point])[2][0]  # type: ignore[no-any-return]
+
+
+FACES: dict[str, type[NumpyModule] | type[TensorflowModule]] = {
+    "numpy": NumpyModule,
+    "tensorflow": TensorflowModule,
+}
+
+
+def open_module(loss: Loss, target: str, path: Path) -> NumpyModule | TensorflowModule:
+    """The face of the emitted module at a path."""
+    return FACES[target](loss, load(path))
