@@ -7,8 +7,8 @@ that bracket collapse, so nothing depends on the size of an axis.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -54,7 +54,8 @@ class Derivation:
     """A loss with its derivatives on stable atoms.
 
     For a loss over an axis, ``gradient``, ``hessian`` and ``hessian_vector_product`` are the entries at ``index``,
-    and ``vector`` is the direction of the product; an elementwise loss has neither.
+    and ``vector`` is the direction of the product; an elementwise loss has neither. ``steps`` are the forms that
+    gradient and Hessian went through, from the bare chain rule to what is computed, all equal.
     """
 
     loss: Loss
@@ -66,6 +67,7 @@ class Derivation:
     index: Index | None = None
     rules: tuple[str, ...] = ()
     names: tuple[tuple[Expr, str], ...] = ()
+    steps: Mapping[str, tuple[Expr, ...]] = field(default_factory=dict)
     prediction: Expr | None = None
     start_statistic: Expr | None = None
 
@@ -92,7 +94,11 @@ def _derive_elementwise(
     gradient = chain.derivative(expression)
     hessian = chain.derivative(gradient)
     stable = [finish(item, fired) for item in (expression, gradient, hessian)]
-    return Derivation(loss, chain.finished(), *stable, rules=tuple(dict.fromkeys(fired)))
+    steps = {
+        "gradient": (chain.bare(expression), gradient, stable[1]),
+        "hessian": (chain.bare(gradient), hessian, stable[2]),
+    }
+    return Derivation(loss, chain.finished(), *stable, steps=steps, rules=tuple(dict.fromkeys(fired)))
 
 
 class Chain:
@@ -106,9 +112,13 @@ class Chain:
         self.fired = fired
         self.moved: dict[Symbol, Expr] = {loss.pred_symbol: Integer(1)}
 
+    def bare(self, expression: Expr) -> Expr:
+        """The derivative with respect to y_pred as the chain rule gives it."""
+        return differentiate(expression, self._along)
+
     def derivative(self, expression: Expr) -> Expr:
-        """With respect to y_pred, lifted."""
-        return lift(tidy(differentiate(expression, self._along), self.loss), self.fired)
+        """The derivative, simplified and on stable atoms."""
+        return lift(tidy(self.bare(expression), self.loss), self.fired)
 
     def _along(self, leaf: Expr) -> Expr:
         if leaf in self.moved:
@@ -136,12 +146,18 @@ def _derive_over_axis(loss: Loss, expression: Expr, definitions: list[Definition
     axis = loss.axis
     assert axis is not None
     at, other = axis.index("j"), axis.index("m")
-    gradient = lift(tidy(differentiate(expression, entry_direction(loss.pred_symbol, at)), loss), fired)
+    bare = differentiate(expression, entry_direction(loss.pred_symbol, at))
+    gradient = lift(tidy(bare, loss), fired)
     product = lift(tidy(differentiate(gradient, vector_direction(loss.pred_symbol)), loss), fired)
     entry = differentiate(gradient, entry_direction(loss.pred_symbol, other))
     diagonal = lift(tidy(entry.xreplace({other: at}), loss), fired)
     stable = [finish(item, fired) for item in (expression, gradient, diagonal, product)]
-    return Derivation(loss, tuple(definitions), *stable, index=at, rules=tuple(dict.fromkeys(fired)))
+    steps = {
+        "gradient": (bare, gradient, stable[1]),
+        "hessian": (entry.xreplace({other: at}), diagonal, stable[2]),
+    }
+    rules = tuple(dict.fromkeys(fired))
+    return Derivation(loss, tuple(definitions), *stable, index=at, steps=steps, rules=rules)
 
 
 def entry_direction(data: Data, at: Index) -> Direction:

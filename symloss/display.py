@@ -31,8 +31,7 @@ class Notation:
         """One line of LaTeX, without delimiters."""
         shown = self.shown(expression)
         names = {symbol: self._latex_name(symbol.name) for symbol in shown.free_symbols | shown.atoms(Symbol)}
-        text = sympy.latex(shown, symbol_names=names, fold_short_frac=False, order="none", mode="plain", ln_notation=False)
-        return text.replace("limits_", "limits_")
+        return str(sympy.latex(shown, symbol_names=names, order="none", mul_symbol=r" \, "))
 
     def unicode(self, expression: Expr) -> str:
         """Two-dimensional Unicode text for a terminal."""
@@ -43,6 +42,9 @@ class Notation:
     def _latex_name(self, name: str) -> str:
         base, _, index = name.partition("@")
         written = {"y_true": "y", "y_pred": r"\hat{y}", "f": "f", "residual": "r", "margin": "m", "vector": "v"}.get(base)
+        if written is None and base.endswith(("_slope", "_curvature")):
+            stem, _, suffix = base.rpartition("_")
+            written = self._latex_name(stem) + ("'" if suffix == "slope" else "''")
         if written is None:
             written = rf"\{base}" if base in _GREEK else base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", r"\_")
         return f"{written}_{{{self._latex_name(index)}}}" if index else written
@@ -100,9 +102,9 @@ class Notation:
         whole = sympy.Sum(sympy.exp(body), (letter, 1, node.axis))
         match node:
             case Softmax():
-                return Function("softmax")(own)
+                return sympy.exp(own) / whole if self.plain else Function("softmax")(own)
             case SoftmaxComplement():
-                return 1 - Function("softmax")(own)
+                return 1 - (sympy.exp(own) / whole if self.plain else Function("softmax")(own))
             case LogSoftmax():
                 return own - sympy.log(whole)
             case Unit():

@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy
 
-from symloss.declare import ClassLabel, Interval, Loss, Signs, Simplex, Vectors
+from symloss.declare import ClassLabel, Data, Index, Interval, Loss, Signs, Simplex, Vectors
 from symloss.declare.domain import Domain, entries_of
 from symloss.derive import Derivation
 from symloss.display import Notation
@@ -150,7 +150,9 @@ def definition_lines(derivation: Derivation) -> list[str]:
         left = item.symbol if item.index is None else item.symbol[item.index]  # type: ignore[index]
         lines.append(f"{notation.latex(left)} = {notation.latex(item.expression)}")
     for part, name in derivation.names:
-        lines.append(f"{notation.latex(sympy.Symbol(name))} = {notation.latex(part)}")
+        letters = [index for index in part.atoms(Index) if not index.letter.startswith("_")]
+        left = Data(name)[letters[0]] if letters else sympy.Symbol(name)
+        lines.append(f"{notation.latex(left)} = {notation.latex(part)}")
     return lines
 
 

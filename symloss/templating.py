@@ -1,24 +1,13 @@
-"""The one Jinja environment, strict about undefined names; finds templates in a wheel or in a checkout."""
+"""The one Jinja environment, strict about undefined names."""
 
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import jinja2
 
 from symloss import layout
-from symloss.errors import FileError
-
-
-@cache
-def templates_folder() -> Path:
-    """``symloss/templates`` in a wheel, ``templates`` beside the package in a checkout."""
-    package = Path(__file__).parent
-    for folder in (package / "templates", package.parent / "templates"):
-        if (folder / "python").is_dir():
-            return folder
-    raise FileError(f"no templates beside {package}; reinstall symloss")
+from symloss.template_files import templates_folder
 
 
 @cache

@@ -1,0 +1,241 @@
+"""The command line: parses and prints, nothing else. Heavy imports happen inside the commands that need them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from symloss import __version__
+from symloss.errors import SymlossError
+
+if TYPE_CHECKING:
+    from symloss.pipeline import Outcome, Progress
+    from symloss.verify.report import Report
+
+app = typer.Typer(
+    name="symloss",
+    help="Declare a loss once, in SymPy; get verified code, derivatives and LaTeX.",
+    epilog="Examples: symloss list · symloss show huber · symloss generate huber --target numpy --out losses",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAMES|FILES]", help="Catalogue names or Python files; default: all.")
+]
+Targets = Annotated[list[str] | None, typer.Option("--target", "-t", help="numpy, tensorflow, docs; may be repeated or comma-separated.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds one folder per target.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def main() -> None:
+    """Run; deliberate errors are one line on standard error and exit code 2."""
+    try:
+        app()
+    except SymlossError as error:
+        typer.echo(f"symloss: {error}", err=True)
+        sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"symloss {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command("list", epilog="Examples: symloss list · symloss list --json")
+def list_losses(as_json: Json = False) -> None:
+    """List the catalogue: every generated module, its family and what it is."""
+    from symloss import catalogue
+
+    rows = [
+        {"name": form.name, "family": form.family, "declared_in": name, "summary": form.summary}
+        for name in catalogue.files()
+        for form in catalogue.declared(name).generated_forms()
+    ]
+    rows.sort(key=lambda row: row["name"])
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    _table(["name", "family", "summary"], [[row["name"], row["family"], row["summary"]] for row in rows])
+
+
+@app.command(epilog="Examples: symloss show huber · symloss show my_loss.py · symloss show tweedie --json")
+def show(name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")], as_json: Json = False) -> None:
+    """Show formula, gradient, Hessian, kinks and parameters in readable Unicode."""
+    from symloss.handle import load
+    from symloss.presentation import as_data, as_text
+
+    handles = [load(name)] if not name.endswith(".py") else _handles(Path(name))
+    for handle in handles:
+        typer.echo(json.dumps(as_data(handle), indent=2) if as_json else as_text(handle))
+
+
+def _handles(path: Path) -> list[Any]:
+    from symloss import catalogue
+    from symloss.handle import Handle
+
+    return [Handle(form, loss) for loss in catalogue.from_file(path) for form in loss.generated_forms()]
+
+
+@app.command(
+    epilog="Examples: symloss generate · symloss generate huber -t numpy -o losses · "
+    "symloss generate my_loss.py · symloss generate --check"
+)
+def generate(
+    names: Names = None,
+    target: Targets = None,
+    out: Out = Path("generated"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail on stale, missing, edited or orphaned files.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited or not generated.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Generate code and LaTeX; what is fresh is left alone. --check exits with 1 when something is not."""
+    from symloss import pipeline
+
+    targets = _targets(target, pipeline.TARGETS)
+    with _progress("checking" if check else "generating", show=not as_json) as progress:
+        if check:
+            outcomes = pipeline.check(names or [], targets, out, progress)
+        else:
+            outcomes = pipeline.generate(names or [], targets, out, force=force, progress=progress)
+    problems = [problem for outcome in outcomes for problem in outcome.problems]
+    if as_json:
+        typer.echo(json.dumps([_outcome_data(outcome) for outcome in outcomes], indent=2))
+    else:
+        _print_generation(outcomes, problems, check=check)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _outcome_data(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "source": outcome.source.label,
+        "written": [str(path) for path in outcome.written],
+        "files": [str(path) for path in outcome.fresh],
+        "problems": list(outcome.problems),
+    }
+
+
+def _print_generation(outcomes: list[Outcome], problems: list[str], *, check: bool) -> None:
+    for problem in problems:
+        typer.echo(problem)
+    total = sum(len(outcome.fresh) for outcome in outcomes)
+    if check:
+        typer.echo(f"{len(problems)} of {total} files need attention; run symloss generate" if problems else f"{total} files are fresh")
+        return
+    written = sum(len(outcome.written) for outcome in outcomes)
+    typer.echo(f"{written} files written, {total - written} already fresh")
+
+
+@app.command(epilog="Examples: symloss verify · symloss verify huber -t numpy · symloss verify my_loss.py -o losses --json")
+def verify(names: Names = None, target: Targets = None, out: Out = Path("generated"), as_json: Json = False) -> None:
+    """Verify generated modules against multi-precision arithmetic, autodiff and finite differences.
+
+    Without --target every target whose framework is installed is verified. Exits with 1 on any failure.
+    """
+    from symloss import pipeline
+
+    targets = _targets(target, pipeline.installed_targets())
+    with _progress("verifying", show=not as_json) as progress:
+        reports = list(pipeline.verify(names or [], targets, out, progress))
+    if as_json:
+        typer.echo(json.dumps([report.as_data() for report in reports], indent=2, default=str))
+    else:
+        _print_reports(reports)
+    if not all(report.passed for report in reports):
+        raise typer.Exit(1)
+
+
+def _print_reports(reports: list[Report]) -> None:
+    rows = [
+        [
+            report.loss,
+            report.target,
+            str(report.points),
+            *(f"{report.worst[part]:.1f}" if part in report.worst else "–" for part in ("value", "gradient", "hessian")),
+            "pass" if report.passed else "FAIL",
+        ]
+        for report in reports
+    ]
+    _table(["loss", "target", "points", "value", "gradient", "hessian", "result"], rows)
+    for report in reports:
+        for failure in report.failures:
+            typer.echo(str(failure))
+    failed = sum(not report.passed for report in reports)
+    typer.echo("Errors are the worst over all points, in ulps of the result divided by 1 + S (see symloss.verify.checks).")
+    typer.echo(f"{len(reports) - failed} modules passed, {failed} failed")
+
+
+@app.command(epilog="Examples: symloss latex huber > huber.tex · symloss latex huber --pdf --out papers")
+def latex(
+    name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")],
+    pdf: Annotated[bool, typer.Option("--pdf", help="Compile a PDF with pdflatex instead of printing LaTeX.")] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the PDF.")] = Path(),
+) -> None:
+    """Print the LaTeX of a loss, ready to input into a document, or make a PDF of it."""
+    from symloss.handle import load
+
+    handle = load(name)
+    if not pdf:
+        typer.echo(handle.latex(), nl=False)
+        return
+    from symloss.typeset import typeset
+
+    typer.echo(str(typeset(handle, out)))
+
+
+def _targets(given: list[str] | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    from symloss import pipeline
+
+    if not given:
+        return default
+    wanted = [name.strip() for item in given for name in item.split(",") if name.strip()]
+    unknown = sorted(set(wanted) - set(pipeline.TARGETS))
+    if unknown:
+        raise SymlossError(f"there is no target {', '.join(unknown)}; choose from {', '.join(pipeline.TARGETS)}")
+    return tuple(dict.fromkeys(wanted))
+
+
+@contextmanager
+def _progress(doing: str, *, show: bool) -> Iterator[Progress]:
+    """A live line on a terminal; silence in a pipe."""
+    if not show or not sys.stderr.isatty():
+        yield lambda label: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(doing) as status:
+        yield lambda label: status.update(f"{doing} {label}")
+
+
+def _table(columns: list[str], rows: list[list[str]]) -> None:
+    """A coloured table on a terminal, tab-separated lines in a pipe."""
+    if not sys.stdout.isatty():
+        for row in [columns, *rows]:
+            typer.echo("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row, style="red" if row[-1] == "FAIL" else None)
+    Console().print(table)

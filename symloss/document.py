@@ -1,0 +1,142 @@
+"""The LaTeX of a loss: the same mathematics that the code computes, with the steps that lead to it.
+
+Every step is checked to equal the one before it, at several points and forty digits, before it is printed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sympy import Expr
+
+from symloss.declare import Interval, Signs, Vectors
+from symloss.declare.axes import Data, Element
+from symloss.declare.domain import ClassLabel, Domain, Simplex
+from symloss.derive import Derivation
+from symloss.display import Notation
+from symloss.errors import DeclarationError
+from symloss.evaluate import number, points
+from symloss.modules import Mathematics, Provenance, definition_lines
+from symloss.templating import render
+
+_AGREEMENT = 1e-25
+
+
+def fragment(mathematics: Mathematics, provenance: Provenance) -> str:
+    """LaTeX to ``\\input``; needs amsmath and graphicx."""
+    return render("docs/fragment.jinja", **_values(mathematics, provenance))
+
+
+def standalone(mathematics: Mathematics, provenance: Provenance) -> str:
+    """A document that inputs the fragment of the same name."""
+    return render("docs/document.jinja", **_values(mathematics, provenance))
+
+
+def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
+    derivation, loss = mathematics.derivation, mathematics.loss
+    notation = Notation(loss)
+    variable = notation.latex(_variable(derivation))
+    return {
+        "name": loss.name,
+        "title": escaped(loss.name.replace("_", " ").capitalize()),
+        "summary": escaped(loss.summary),
+        "origin": provenance.origin,
+        "command": provenance.command,
+        "source_hash": provenance.source_hash,
+        "forms": provenance.forms,
+        "target": "docs",
+        "definition": notation.latex(loss.expression),
+        "where": definition_lines(derivation),
+        "true_domain": _domain(loss.y_true),
+        "pred_domain": _domain(loss.y_pred),
+        "true_name": notation.latex(loss.true_symbol),
+        "pred_name": notation.latex(loss.pred_symbol),
+        "parameters": [
+            {
+                "symbol": notation.latex(item.symbol),
+                "default": f"{item.default:g}",
+                "domain": _domain(item.domain),
+                "meaning": escaped(item.meaning),
+            }
+            for item in loss.parameters
+        ],
+        "extras": [
+            {"symbol": notation.latex(item.symbol), "domain": _domain(item.domain), "meaning": escaped(item.meaning)}
+            for item in loss.extra_inputs
+        ],
+        "link": loss.link.name if loss.composed is not None and loss.link is not None else None,
+        "prediction": notation.latex(derivation.prediction) if derivation.prediction is not None else None,
+        "variable": variable,
+        "gradient": steps(derivation, "gradient"),
+        "hessian": steps(derivation, "hessian"),
+        "product": None
+        if derivation.hessian_vector_product is None
+        else notation.latex(derivation.hessian_vector_product),
+        "kinks": [{"at": notation.latex(kink.at), "jumps": kink.jumps} for kink in mathematics.kinks],
+        "stable": notation.latex(derivation.value),
+        "rules": [escaped(rule) for rule in derivation.rules],
+        "references": [escaped(reference) for reference in loss.references],
+    }
+
+
+def _variable(derivation: Derivation) -> Expr:
+    loss = derivation.loss
+    return loss.pred_symbol if derivation.index is None else Element(loss.pred_symbol, derivation.index)
+
+
+def steps(derivation: Derivation, part: str) -> list[str]:
+    """The distinct forms of a derivative, each checked equal to the previous one."""
+    forms = [with_definitions(derivation, form) for form in derivation.steps[part]]
+    check_equal(derivation, part, forms)
+    notation = Notation(derivation.loss)
+    shown = [notation.latex(form) for form in derivation.steps[part]]
+    return list(dict.fromkeys(shown))
+
+
+def with_definitions(derivation: Derivation, expression: Expr) -> Expr:
+    """The expression with every named intermediate put back."""
+    from symloss.declare.axes import substitute
+
+    for item in reversed(derivation.definitions):
+        symbol = item.symbol if item.index is None else Element(item.symbol, item.index)
+        if item.index is None:
+            expression = expression.xreplace({item.symbol: item.expression})
+        elif isinstance(item.symbol, Data):
+            expression = substitute(expression, symbol, item.expression)
+    return expression
+
+
+def check_equal(derivation: Derivation, part: str, forms: list[Expr]) -> None:
+    """Raise DeclarationError if two forms differ at a sampled point."""
+    for values in points(derivation.loss):
+        numbers = [number(form, derivation.loss, values) for form in forms]
+        for before, after in zip(numbers, numbers[1:], strict=False):
+            if abs(before - after) > _AGREEMENT * (1 + abs(before)):
+                raise DeclarationError(
+                    f"{derivation.loss.name}: two forms of the {part} differ at {values}: {before} and {after}"
+                )
+
+
+def _domain(domain: Domain) -> str:
+    match domain:
+        case Interval():
+            text = str(domain)
+            return r"\mathbb{R}" if text == "real" else text.replace("oo", r"\infty")
+        case Signs():
+            return r"\{-1, 1\}"
+        case Simplex():
+            return rf"[0, 1]^{{{domain.axis}}},\ \text{{summing to }} 1"
+        case ClassLabel():
+            return rf"\{{0, \dots, {domain.axis} - 1\}}"
+        case Vectors():
+            entries = _domain(domain.entries)
+            return rf"{entries}^{{{domain.axis}}}"
+
+
+_SPECIAL = re.compile(r"[&%$#_{}]")
+
+
+def escaped(text: str) -> str:
+    """Plain text for LaTeX."""
+    return _SPECIAL.sub(lambda match: "\\" + match.group(), text).replace("~", r"\textasciitilde{}")

@@ -1,0 +1,125 @@
+"""The Python door: one loss with its derivatives, LaTeX, generated text and compiled functions."""
+
+from __future__ import annotations
+
+import linecache
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+from sympy import Expr
+
+from symloss import catalogue
+from symloss.declare import Loss
+from symloss.display import Notation
+from symloss.document import fragment, with_definitions
+from symloss.errors import DeclarationError, MissingFrameworkError, UnsupportedError
+from symloss.kinks import Kink
+from symloss.mathematics import study
+from symloss.modules import Mathematics, Provenance, module_text
+from symloss.targets import find
+
+
+def load(loss: str | Path | Loss) -> Handle:
+    """A loss by its catalogue name, by the path of a Python file that declares exactly one, or as declared.
+
+    Raises DeclarationError for an unknown name or a file with several losses, FileError for an unreadable file.
+    """
+    if isinstance(loss, Loss):
+        return Handle(loss.generated_forms()[0], loss)
+    if isinstance(loss, Path) or str(loss).endswith(".py"):
+        found = catalogue.from_file(Path(loss))
+        if len(found) > 1:
+            names = ", ".join(item.name for item in found)
+            raise DeclarationError(f"{loss} declares {names}; import it and load one of them")
+        return load(found[0])
+    home = loss if loss in catalogue.files() else catalogue.form_names().get(loss)
+    if home is None:
+        raise DeclarationError(f"there is no loss {loss!r}; symloss list shows them all")
+    declared = catalogue.declared(home)
+    forms = {form.name: form for form in declared.generated_forms()}
+    return Handle(forms.get(loss, next(iter(forms.values()))), declared)
+
+
+class Handle:
+    """One form of a loss (of a prediction, or of a raw score), studied when first asked."""
+
+    def __init__(self, form: Loss, declared: Loss) -> None:
+        self.declaration = form
+        self._declared = declared
+
+    @property
+    def name(self) -> str:
+        """The name of the generated module."""
+        return self.declaration.name
+
+    @cached_property
+    def _mathematics(self) -> Mathematics:
+        return study(self.declaration)
+
+    @property
+    def expression(self) -> Expr:
+        """The declared expression, everything under ``where`` substituted."""
+        return self.declaration.full_expression
+
+    @property
+    def gradient(self) -> Expr:
+        """The derivative with respect to y_pred (or its entry at index j), in ordinary SymPy."""
+        return self._ordinary(self._mathematics.derivation.gradient)
+
+    @property
+    def hessian(self) -> Expr:
+        """The second derivative with respect to y_pred (or its entry at index j), in ordinary SymPy."""
+        return self._ordinary(self._mathematics.derivation.hessian)
+
+    @property
+    def kinks(self) -> tuple[Kink, ...]:
+        """Where a derivative jumps."""
+        return self._mathematics.kinks
+
+    def _ordinary(self, expression: Expr) -> Expr:
+        derivation = self._mathematics.derivation
+        return Notation(self.declaration, plain=True).shown(with_definitions(derivation, expression))
+
+    def latex(self) -> str:
+        """The LaTeX fragment: definition, arguments, derivatives with their steps, kinks, references."""
+        return fragment(self._mathematics, self._provenance("docs"))
+
+    def _repr_latex_(self) -> str:
+        """What a notebook shows."""
+        return rf"$\displaystyle {Notation(self.declaration).latex(self.expression)}$"
+
+    def __repr__(self) -> str:
+        return f"<symloss loss {self.name}: {self.declaration.summary}>"
+
+    def generate(self, target: str) -> str:
+        """The text of the module for a target."""
+        forms = self._declared.generated_forms()
+        siblings = [self._mathematics if form.name == self.name else study(form) for form in forms]
+        return module_text(self._mathematics, find(target), self._provenance(target), siblings)
+
+    def compile(self, target: str = "numpy") -> ModuleType:
+        """The generated module, imported; a debugger shows its source.
+
+        Raises MissingFrameworkError when the target's framework is not installed.
+        """
+        text = self.generate(target)
+        name = f"symloss_compiled.{target}.{self.name}"
+        file_name = f"<{name}>"
+        linecache.cache[file_name] = (len(text), None, text.splitlines(keepends=True), file_name)
+        module = ModuleType(name)
+        module.__file__ = file_name
+        try:
+            exec(compile(text, file_name, "exec"), vars(module))  # noqa: S102 - text made from checked names only
+        except ModuleNotFoundError as error:
+            raise MissingFrameworkError(
+                f"{target} is not installed ({error.name}); pip install 'symloss[{target}]'"
+            ) from error
+        return module
+
+    def _provenance(self, target: str) -> Provenance:
+        if target == "docs":
+            return Provenance("a declaration", "Handle.latex()", "none", (self.name,))
+        if not target:
+            raise UnsupportedError("name a target")
+        return Provenance("a declaration", f"Handle.generate({target!r})", "none", (self.name,))

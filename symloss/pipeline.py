@@ -1,0 +1,271 @@
+"""The whole story: declare → derive → stabilise → lower → emit → verify → document, one function per product.
+
+    declared(name)        symloss.catalogue   a Loss: the mathematics and the role of every symbol
+    study(loss)           symloss.mathematics derivatives on stable atoms (derive, rules), kernel (lower), kinks
+    module_text(…)        symloss.modules     kernel × target → the text of one module (emit, templates)
+    fragment, standalone  symloss.document    the LaTeX of the same mathematics
+    verify_module(…)      symloss.verify      emitted functions against the declaration, sharing nothing with the above
+
+A *source* is one declaration file; a *product* is one generated file. Nothing is derived while all products of a
+source are fresh, which their headers tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from symloss import catalogue, files
+from symloss.errors import DeclarationError, UnsupportedError, stage
+from symloss.targets import TARGETS as SPELLINGS
+from symloss.template_files import templates_folder
+
+if TYPE_CHECKING:
+    from symloss.declare import Loss
+    from symloss.modules import Mathematics, Provenance
+    from symloss.verify.report import Report
+
+CODE_TARGETS = tuple(SPELLINGS)
+TARGETS = (*CODE_TARGETS, "docs")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One declaration: a catalogue file or a user's own."""
+
+    label: str
+    path: Path
+    argument: str
+
+    @property
+    def in_catalogue(self) -> bool:
+        """Whether it is symloss's own."""
+        return self.path.parent == catalogue.FOLDER
+
+    def losses(self) -> tuple[Loss, ...]:
+        """The declarations it holds."""
+        return (catalogue.declared(self.path.stem),) if self.in_catalogue else catalogue.from_file(self.path)
+
+
+@dataclass(frozen=True)
+class Product:
+    """One generated file: its place, its text and the declaration it comes from."""
+
+    path: Path
+    text: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What ``generate`` or ``check`` found for one source."""
+
+    source: Source
+    written: tuple[Path, ...]
+    fresh: tuple[Path, ...]
+    problems: tuple[str, ...] = ()
+
+
+def sources(names: Iterable[str]) -> list[Source]:
+    """Catalogue names, names of generated forms, or paths of Python files; nothing means the whole catalogue.
+
+    Raises DeclarationError for a name that is none of these, with the closest ones.
+    """
+    known = catalogue.files()
+    wanted = list(names) or list(known)
+    return list(dict.fromkeys(_source(name, known) for name in wanted))
+
+
+def _source(name: str, known: dict[str, Path]) -> Source:
+    if name in known:
+        return Source(f"symloss/losses/{name}.py", known[name], name)
+    if name.endswith(".py") or "/" in name:
+        path = Path(name)
+        return Source(path.name, path.resolve(), path.name)
+    declared_in = catalogue.form_names().get(name)
+    if declared_in is not None:
+        return _source(declared_in, known)
+    raise DeclarationError(f"there is no loss {name!r}{_suggestion(name, known)}; symloss list shows them all")
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=3)
+    return f"; did you mean {', '.join(close)}" if close else ""
+
+
+# -- generate and check ----------------------------------------------------------------------------------------------
+
+
+def generate(
+    names: Iterable[str],
+    targets: tuple[str, ...],
+    out: Path,
+    *,
+    force: bool = False,
+    progress: Progress = lambda label: None,
+) -> list[Outcome]:
+    """Write every stale or missing product; all of a source's texts exist before the first is written."""
+    outcomes = []
+    for source in sources(names):
+        progress(source.argument)
+        expected = _expected_if_fresh(source, targets, out)
+        if expected is not None:
+            outcomes.append(Outcome(source, (), expected))
+            continue
+        made = list(products(source, targets, out))
+        written = [item for item in made if _differs(item)]
+        for product in written:
+            files.write(product.path, product.text, origin=product.origin, force=force)
+        outcomes.append(Outcome(source, tuple(item.path for item in written), tuple(item.path for item in made)))
+    _make_packages(out, targets)
+    return outcomes
+
+
+def check(names: Iterable[str], targets: tuple[str, ...], out: Path, progress: Progress = lambda label: None) -> list[Outcome]:
+    """Name everything that is stale, missing, edited by hand or orphaned; writes nothing."""
+    outcomes, everything = [], not list(names)
+    kept: set[Path] = set()
+    for source in sources(names):
+        progress(source.argument)
+        expected = _expected_if_fresh(source, targets, out)
+        if expected is not None:
+            kept |= set(expected)
+            outcomes.append(Outcome(source, (), expected))
+            continue
+        made = list(products(source, targets, out))
+        kept |= {item.path for item in made}
+        problems = [problem for item in made if (problem := _problem(item))]
+        outcomes.append(Outcome(source, (), tuple(item.path for item in made), tuple(problems)))
+    if everything:
+        orphans = tuple(f"{path}: orphaned, no declaration makes it" for path in _generated(out, targets) if path not in kept)
+        if orphans:
+            outcomes.append(Outcome(Source("orphans", out, "orphans"), (), (), orphans))
+    return outcomes
+
+
+def products(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Product]:
+    """Every file that a source makes."""
+    from symloss.mathematics import study
+
+    losses = source.losses()
+    for loss in losses:
+        studied = [study(form) for form in loss.generated_forms()]
+        forms = tuple(form.name for other in losses for form in other.generated_forms())
+        for target in targets:
+            for mathematics in studied:
+                with stage("emit", mathematics.loss.name):
+                    yield from _texts(mathematics, studied, target, _provenance(source, target, forms), out)
+
+
+def _texts(
+    mathematics: Mathematics, siblings: list[Mathematics], target: str, provenance: Provenance, out: Path
+) -> Iterator[Product]:
+    from symloss.document import fragment, standalone
+    from symloss.modules import module_text
+    from symloss.targets import find
+
+    name = mathematics.loss.name
+    if target == "docs":
+        made = {f"{name}.tex": fragment(mathematics, provenance), f"{name}_document.tex": standalone(mathematics, provenance)}
+    else:
+        made = {f"{name}.py": module_text(mathematics, find(target), provenance, siblings)}
+    for file_name, text in made.items():
+        yield Product(out / target / file_name, files.sealed(text), provenance.origin)
+
+
+def _provenance(source: Source, target: str, forms: tuple[str, ...]) -> Provenance:
+    from symloss.modules import Provenance
+
+    digest = files.source_hash(source.path.read_bytes(), templates_folder(), target)
+    return Provenance(source.label, f"symloss generate {source.argument} --target {target}", digest, forms)
+
+
+def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> tuple[Path, ...] | None:
+    """The source's products, if all are there, untouched, and made from what it is now; else None."""
+    if not source.path.is_file():
+        return None
+    declaration, found = source.path.read_bytes(), []
+    for target in targets:
+        digest = files.source_hash(declaration, templates_folder(), target)
+        forms = _forms_on_disk(source, digest, out / target)
+        if not forms:
+            return None
+        suffixes = (".tex", "_document.tex") if target == "docs" else (".py",)
+        paths = [out / target / f"{form}{suffix}" for form in forms for suffix in suffixes]
+        for path in paths:
+            header = files.read_header(path)
+            if header is None or header.source != digest or header.origin != source.label or files.is_edited(path):
+                return None
+        found.extend(paths)
+    return tuple(found)
+
+
+def _forms_on_disk(source: Source, digest: str, folder: Path) -> tuple[str, ...]:
+    """Which forms a fresh product of the source says there are."""
+    likely = [folder / f"{source.path.stem}{suffix}" for suffix in (".py", ".tex")]
+    for path in [*likely, *sorted(folder.glob("*.*"))]:
+        header = files.read_header(path)
+        if header is not None and header.origin == source.label and header.source == digest:
+            return header.forms
+    return ()
+
+
+def _differs(product: Product) -> bool:
+    return not product.path.is_file() or product.path.read_text(encoding="utf-8") != product.text
+
+
+def _problem(product: Product) -> str:
+    if not product.path.is_file():
+        return f"{product.path}: missing"
+    if not _differs(product):
+        return ""
+    if files.read_header(product.path) is not None and files.is_edited(product.path):
+        return f"{product.path}: edited by hand"
+    return f"{product.path}: stale, {product.origin}, the compiler or a template has changed"
+
+
+def _generated(out: Path, targets: tuple[str, ...]) -> list[Path]:
+    candidates = [path for target in targets for path in sorted((out / target).glob("*.*"))]
+    return [path for path in candidates if path.name != "__init__.py" and path.suffix in (".py", ".tex")]
+
+
+def _make_packages(out: Path, targets: tuple[str, ...]) -> None:
+    """Make the folders importable; an existing ``__init__.py`` is left as it is."""
+    code = [target for target in targets if target in CODE_TARGETS]
+    for folder in [out, *(out / target for target in code)] if code else []:
+        marker = folder / "__init__.py"
+        if folder.is_dir() and not marker.exists():
+            files.replace_atomically(marker, '"""Modules generated by symloss."""\n')
+
+
+# -- verify ------------------------------------------------------------------------------------------------------------
+
+
+def verify(
+    names: Iterable[str], targets: tuple[str, ...], out: Path, progress: Progress = lambda label: None
+) -> Iterator[Report]:
+    """Check the emitted modules in ``out``, one report per loss and target."""
+    from symloss.verify.checks import Examination, verify_module
+
+    unknown = sorted(set(targets) - set(CODE_TARGETS))
+    if unknown:
+        raise UnsupportedError(f"{', '.join(unknown)} has no functions to verify; choose from {', '.join(CODE_TARGETS)}")
+    for source in sources(names):
+        for loss in source.losses():
+            for form in loss.generated_forms():
+                progress(form.name)
+                examination = Examination(form)
+                for target in targets:
+                    yield verify_module(examination, target, out / target / f"{form.name}.py")
+
+
+def installed_targets() -> tuple[str, ...]:
+    """The code targets whose framework can be imported."""
+    from importlib.util import find_spec
+
+    return tuple(target for target in CODE_TARGETS if find_spec(target) is not None)
