@@ -29,6 +29,12 @@ def identifier(name: str, reserved: frozenset[str]) -> None:
         raise DeclarationError(f"{name!r} is taken by the generated functions' own arguments; choose another name")
 
 
+def plain_text(text: str) -> None:
+    """Texts end up in docstrings and LaTeX, so they are single lines that cannot leave them."""
+    if not isinstance(text, str) or not text.strip() or not text.isprintable() or "\\" in text or '"""' in text:
+        raise DeclarationError(f"{text!r} is not a plain line of text; leave out quotes by threes, backslashes, newlines")
+
+
 def is_expression(expression: object) -> None:
     """A scalar SymPy expression or number; never text, which would have to be evaluated as code."""
     if isinstance(expression, str):

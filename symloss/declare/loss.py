@@ -32,6 +32,7 @@ class Parameter:
 
     def __post_init__(self) -> None:
         checks.identifier(self.name, RESERVED)
+        checks.plain_text(self.meaning)
         if not self.domain.contains(self.default):
             raise DeclarationError(
                 f"parameter {self.name}: the default {self.default!r} is outside its domain {self.domain}; "
@@ -54,6 +55,7 @@ class ExtraInput:
 
     def __post_init__(self) -> None:
         checks.identifier(self.name, RESERVED)
+        checks.plain_text(self.meaning)
 
     @property
     def name(self) -> str:
@@ -109,6 +111,8 @@ class Loss:
 
     def __post_init__(self) -> None:
         checks.identifier(self.name, frozenset())
+        for text in (self.summary, self.family, *self.references):
+            checks.plain_text(text)
         set_field = object.__setattr__
         set_field(self, "parameters", tuple(self.parameters))
         set_field(self, "extra_inputs", tuple(self.extra_inputs))

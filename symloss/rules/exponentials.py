@@ -81,7 +81,7 @@ RULES = (
     Rule("power of two exponentials", _power_of_sum, "exp overflows from 710, the quotient is inf/inf",
          "1/(1 + e^-x) = sigmoid(x)", lambda: 1 / (1 + sympy.exp(-_x))),
     Rule("exponential into sigmoid", _exponential_into_sigmoid, "inf * 0 for large x",
-         "e^x sigmoid(-x) = sigmoid(x)", lambda: sympy.exp(_x) / (1 + sympy.exp(_x))),
+         "e^x sigmoid(-x) = sigmoid(x)", lambda: sympy.exp(_x) * sigmoid(-_x)),
     Rule("complement of a sigmoid", _complement, "1 - sigmoid(x) is 0 from x = 37",
          "1 - sigmoid(x) = sigmoid(-x)", lambda: 1 - sigmoid(_x)),
     Rule("reciprocal of cosh", _reciprocal_cosh, "cosh overflows from 711", "definition of sech",

@@ -66,7 +66,7 @@ RULES = (
     Rule("root of one plus a square", _root_of_one_plus_square, "z^2 overflows from 1e154",
          "scaled hypotenuse", lambda: sympy.sqrt(1 + _x**2)),
     Rule("excess of the hypotenuse", _excess, "sqrt(1 + z^2) - 1 is 0 below 1e-8",
-         "sqrt(1 + z^2) - 1 = z^2/(1 + sqrt(1 + z^2))", lambda: sympy.sqrt(1 + _x**2) - 1),
+         "sqrt(1 + z^2) - 1 = z^2/(1 + sqrt(1 + z^2))", lambda: hypotenuse(_x) - 1),
     Rule("parametric power", _parametric_power, "e b^(e-1) b' is 0 * inf at b = 0",
          "logarithmic derivative", lambda: _b**_e),
 )

@@ -80,22 +80,18 @@ def _half_ulp_away(point: Point, loss: Loss) -> Iterable[Point]:
             yield replace(point, constants={**point.constants, name: other})
 
 
-def verify_module(examination: Examination, target: str, path: Path) -> Report:
-    """Run every check on one emitted module."""
+def verify_module(examination: Examination, target: str, path: Path, *, until_failure: bool = False) -> Report:
+    """Run every check on one emitted module; with ``until_failure``, stop after the first check that fails."""
     loss = examination.loss
     report = Report(loss.name, target)
     emitted = open_module(loss, target, path)
-    _against_truth(examination, emitted, report)
-    _finite_differences(examination, emitted, report)
-    if isinstance(emitted, NumpyModule):
-        _numpy_reductions(examination, emitted, report)
-        _numpy_pairs(examination, emitted, report)
-        _numpy_products(examination, emitted, report)
-        _numpy_start_value(examination, emitted, report)
-        _numpy_inverse_link(examination, emitted, report)
-    else:
-        _keras_reductions(examination, emitted, report)
-        _plain_autodiff(examination, emitted, report)
+    for check in CHECKS[target]:
+        try:
+            check(examination, emitted, report)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            report.failures.append(_raised(report, check.__name__.strip("_"), "batch", None, error))
+        if until_failure and report.failures:
+            break
     return report
 
 
@@ -109,12 +105,12 @@ def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowMo
         point = emitted.adjusted(probe.point)
         truth = examination.truth(point)
         report.points += 1
-        for function in ("value", "gradient", "hessian"):
-            try:
-                got = np.atleast_1d(getattr(emitted, function)(point))
-            except (ValueError, TypeError, ArithmeticError, SymlossError) as error:
-                report.failures.append(_raised(report, function, probe.group, point, error))
-                return
+        try:
+            results = emitted.all(point)
+        except (ValueError, TypeError, ArithmeticError, SymlossError) as error:
+            report.failures.append(_raised(report, "every function", probe.group, point, error))
+            return
+        for function, got in results.items():
             expected = [truth.value] if function == "value" else list(getattr(truth, function))
             for place, (number, exact) in enumerate(zip(got, expected, strict=True)):
                 error = _error(examination, point, function, place, float(number), exact, report.target)
@@ -408,3 +404,17 @@ def _inside(loss: Loss, point: Point) -> bool:
 
     entries = point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,)
     return all(entries_of(loss.y_pred).contains(entry) for entry in entries)
+
+
+CHECKS: dict[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {
+    "numpy": (
+        _numpy_reductions,
+        _numpy_pairs,
+        _numpy_products,
+        _against_truth,
+        _finite_differences,
+        _numpy_start_value,
+        _numpy_inverse_link,
+    ),
+    "tensorflow": (_keras_reductions, _plain_autodiff, _against_truth, _finite_differences),
+}

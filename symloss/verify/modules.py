@@ -25,6 +25,9 @@ class Emitted(Protocol):
     def adjusted(self, point: Point) -> Point:
         """The point with the parameter values that the target uses in place of the given ones."""
 
+    def all(self, point: Point) -> dict[str, np.ndarray]:
+        """The three below, by name."""
+
     def value(self, point: Point) -> float:
         """The loss of one sample."""
 
@@ -76,6 +79,10 @@ class NumpyModule:
     def adjusted(self, point: Point) -> Point:
         """NumPy takes every parameter as given."""
         return point
+
+    def all(self, point: Point) -> dict[str, np.ndarray]:
+        """Value, gradient and Hessian of one sample."""
+        return {"value": np.array([self.value(point)]), "gradient": self.gradient(point), "hessian": self.hessian(point)}
 
     def value(self, point: Point) -> float:
         return float(self._call("loss", point)[0])
@@ -136,6 +143,11 @@ class TensorflowModule:
             np.zeros(len(points)) if row is None else row.numpy()[:, place] for place, row in enumerate(rows)
         ]
         return value.numpy(), gradient.numpy(), np.stack(diagonal, axis=-1)
+
+    def all(self, point: Point) -> dict[str, np.ndarray]:
+        """Value, gradient and Hessian of one sample."""
+        value, gradient, hessian = self.evaluate([point])
+        return {"value": value, "gradient": gradient[0], "hessian": hessian[0]}
 
     def value(self, point: Point) -> float:
         return float(self.evaluate([point])[0][0])

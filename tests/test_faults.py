@@ -1,0 +1,162 @@
+"""Faults are seeded into every emitted module; verification must catch each one. The number of survivors is zero."""
+
+import re
+from functools import cache
+
+import pytest
+
+from tests.conftest import GENERATED
+from symloss import catalogue
+from symloss.verify.checks import Examination, verify_module
+
+FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
+
+
+@cache
+def _examination(name):
+    return Examination(FORMS[name])
+
+
+def _edit_result(text, function, change):
+    """Rewrite the expression that a kernel returns."""
+    start = text.index(f"def _{function}(")
+    end = text.index("\n\n\n", start)
+    body = text[start:end]
+    head, _, expression = body.rpartition("    return ")
+    return text[:start] + head + "    return " + change(expression) + text[end:]
+
+
+def _opposite_sign(text, function):
+    return _edit_result(text, function, lambda result: f"-({result})")
+
+
+def _factor_two(text, function):
+    return _edit_result(text, function, lambda result: f"2 * ({result})")
+
+
+def _slightly_off(text, function):
+    return _edit_result(text, function, lambda result: f"1.0001 * ({result})")
+
+
+def _lost_term(text, function):
+    """Drop the last term of the last sum in the function; None where there is none."""
+    start = text.index(f"def _{function}(")
+    end = text.index("\n\n\n", start)
+    body = text[start:end]
+    lines = body.split("\n")
+    for number in range(len(lines) - 1, 0, -1):
+        match = re.search(r"^(\s+(?:\w+ =|return) .*?[\w)\]]) [-+] [^=]*$", lines[number])
+        if match and ".. math" not in lines[number] and match.group(1).count("(") == match.group(1).count(")"):
+            lines[number] = match.group(1)
+            return text[:start] + "\n".join(lines) + text[end:]
+    return None
+
+
+def _wrong_branch(text, function):
+    """Swap a comparison; None where there is none."""
+    start = text.index(f"def _{function}(")
+    end = text.index("\n\n\n", start)
+    body = text[start:end]
+    for old, new in ((" <= ", " > "), (" < ", " >= ")):
+        if old in body.split('"""')[-1]:
+            head, quote, code = body.rpartition('"""')
+            return text[:start] + head + quote + code.replace(old, new, 1) + text[end:]
+    return None
+
+
+def _frozen_parameters(text, name, target):
+    """Every parameter keeps its default, one faulty module per parameter."""
+    for item in FORMS[name].parameters:
+        if target == "numpy":
+            pattern = f'self.parameter("{item.name}", {item.name},'
+            yield item.name, text.replace(pattern, f'self.parameter("{item.name}", {float(item.default)!r},')
+        elif re.search(rf"^    {item.name} = tf.convert_to_tensor", text, re.MULTILINE):
+            head, rest = text.split(f"    {item.name} = tf.convert_to_tensor(", 1)
+            tail = rest.split("\n    losses", 1) if "\n    losses" in rest else rest.split("\n    if from_logits", 1)
+            frozen = f"    {item.name} = tf.constant({float(item.default)!r}, y_pred.dtype)\n"
+            marker = "\n    losses" if "\n    losses" in rest else "\n    if from_logits"
+            others = [line for line in tail[0].split("\n") if " = tf." in line and not line.startswith("     ")]
+            yield item.name, head + frozen + "\n".join(others) + marker + tail[1]
+
+
+MATHEMATICAL = {
+    "opposite sign": _opposite_sign,
+    "factor 2": _factor_two,
+    "relative 1e-4": _slightly_off,
+    "lost term": _lost_term,
+    "wrong branch": _wrong_branch,
+}
+KERAS_OR_NUMPY = {
+    "numpy": {
+        "ignored weight": ("self.sample_weight = self.weights(sample_weight)", "self.sample_weight = None"),
+        "sum for mean": ("return rows.mean().astype(self.dtype)", "return rows.sum().astype(self.dtype)"),
+        "mean by count, not by weights": ("return sample_weight / total", "return sample_weight / sample_weight.size"),
+        "gradient of the sum for the mean": ('if self.reduction == "mean":\n            return derivative /', "if False:\n            return derivative /"),
+        "weights squared": ("value * self.sample_weight)", "value * self.sample_weight * self.sample_weight)"),
+    },
+    "tensorflow": {
+        "ignored weight": ("    def call(self, y_true, y_pred):", "    def __call__(self, y_true, y_pred, sample_weight=None):\n        return super().__call__(y_true, y_pred)\n\n    def call(self, y_true, y_pred):"),
+        "wrong reduction": ("super().__init__(name=name, reduction=reduction, dtype=dtype)", 'super().__init__(name=name, reduction="sum", dtype=dtype)'),
+        "gradient not passed on": ("* slope(y_pred)", "* tf.stop_gradient(slope(y_pred))"),
+    },
+}
+
+
+def _is_zero(text, function):
+    """A derivative that is zero everywhere has no sign and no factor."""
+    start = text.index(f"def _{function}(")
+    end = text.index("\n\n\n", start)
+    return "full_like(y_pred, 0)" in text[start:end] or "zeros_like(y_pred) + 0.0" in text[start:end]
+
+
+def _faulty_modules(name, target):
+    text = (GENERATED / target / f"{name}.py").read_text()
+    functions = ("value", "gradient", "hessian")
+    for function in functions:
+        curvature = function == "hessian" and target == "tensorflow" and not FORMS[name].is_elementwise
+        kernel = "hessian_vector_product" if curvature else function
+        if _is_zero(text, kernel):
+            continue
+        for fault, seed in MATHEMATICAL.items():
+            changed = seed(text, kernel)
+            if changed is not None:
+                yield f"{kernel}: {fault}", changed
+    for parameter, changed in _frozen_parameters(text, name, target):
+        yield f"frozen {parameter}", changed
+    for fault, (old, new) in KERAS_OR_NUMPY[target].items():
+        if fault == "gradient not passed on" and _is_zero(text, "hessian"):
+            continue
+        if fault == "gradient not passed on" and "_hessian_vector_product" in text and "_hessian(" not in text:
+            continue
+        yield fault, text.replace(old, new, 1) if target == "tensorflow" else text.replace(old, new)
+
+
+@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+def test_no_fault_survives(form_name, target, tmp_path):
+    """Sign, factor 2, lost term, wrong branch, frozen parameter, 1e-4, ignored weight, wrong reduction."""
+    original = (GENERATED / target / f"{form_name}.py").read_text()
+    survivors, seeded = [], 0
+    for number, (fault, text) in enumerate(_faulty_modules(form_name, target)):
+        assert text != original, f"{fault} was not seeded"
+        path = tmp_path / f"{form_name}_{number}.py"
+        path.write_text(text.replace('package="symloss"', f'package="faulty{number}"'))
+        report = verify_module(_examination(form_name), target, path, until_failure=True)
+        seeded += 1
+        if report.passed:
+            survivors.append(fault)
+
+    assert survivors == []
+    assert seeded >= 8
+
+
+@pytest.mark.parametrize(("seed", "cause"), [(_opposite_sign, "opposite sign"), (_factor_two, "constant factor 2")])
+def test_the_cause_is_named(seed, cause, tmp_path):
+    """The report says what is plain from the numbers."""
+    text = (GENERATED / "numpy" / "squared_error.py").read_text()
+    path = tmp_path / "squared_error.py"
+    path.write_text(seed(text, "gradient"))
+    report = verify_module(_examination("squared_error"), "numpy", path)
+    first = next(failure for failure in report.failures if failure.function == "gradient")
+    assert first.cause == cause
+    assert "squared_error [numpy] gradient" in str(first)
+    assert "y_true=" in str(first)
