@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _LOG_COSH_SWITCH = 20  # beyond, log(cosh x) is |x| - log 2 to the last bit
 _SERIES_TERMS = 11  # of atanh; (1/7)^22 is below half an ulp
 _SERIES_RADIUS = Fraction(1, 4)
-_LARGEST_LOG_OF_QUOTIENT = 80  # keeps the quotient itself inside the float32 range
+_NEAR = Fraction(1, 20)  # relative change below which the difference of the arguments is looked at
+_CANCELLATION = 4  # how much larger than their difference two logarithms may be
 
 
 def _split_sign(x: Expr) -> tuple[Expr, bool]:
@@ -146,19 +147,25 @@ def exceeds(lowering: Lowering, node: Expr) -> int:
 
 
 def log_ratio(lowering: Lowering, node: Expr) -> int:
-    """``log1p((a - b)/b)`` where a and b are close, else the log of the quotient, or of both where that overflows."""
+    """``log1p((a - b)/b)`` where a and b are close; beyond, the difference of the logarithms, or the logarithm of the
+    quotient where that difference would cancel (and the quotient can't overflow).
+    """
     a, b = node.args
     first, second = lowering.lower(a), lowering.lower(b)
     change = lowering.apply("divide", lowering.lower(a - b), second, name="relative_change")
-    far = lowering.apply("subtract", lowering.apply("log", first), lowering.apply("log", second), name="log_difference")
-    in_range = lowering.apply(
-        "less", lowering.apply("absolute", far), lowering.constant(_LARGEST_LOG_OF_QUOTIENT), name="quotient_in_range"
+    is_near = lowering.apply(
+        "less_equal", lowering.apply("absolute", change), lowering.constant(_NEAR), name="is_near"
     )
-    quotient = lowering.apply("select", in_range, lowering.apply("divide", first, second), lowering.constant(1))
-    far = lowering.apply("select", in_range, lowering.apply("log", quotient), far, name="log_far")
-    half = lowering.constant(Fraction(1, 2))
-    is_near = lowering.apply("less_equal", lowering.apply("absolute", change), half, name="is_near")
     near = lowering.apply("log1p", lowering.apply("select", is_near, change, lowering.constant(0)))
+    logs = [lowering.apply("log", item, name=name) for item, name in ((first, "log_first"), (second, "log_second"))]
+    far = lowering.apply("subtract", *logs, name="log_difference")
+    terms = lowering.apply("add", *(lowering.apply("absolute", item) for item in logs))
+    size = lowering.apply("absolute", far)
+    cancels = lowering.apply(
+        "less", lowering.apply("multiply", lowering.constant(_CANCELLATION), size), terms, name="cancels"
+    )
+    quotient = lowering.apply("select", cancels, lowering.apply("divide", first, second), lowering.constant(1))
+    far = lowering.apply("select", cancels, lowering.apply("log", quotient), far, name="log_far")
     return lowering.apply("select", is_near, near, far, name="log_ratio")
 
 
