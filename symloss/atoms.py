@@ -46,6 +46,20 @@ class sigmoid(Atom):  # noqa: N801
         return True
 
 
+class exp_minus_one(Atom):  # noqa: N801
+    """``exp(x) - 1``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return sympy.exp(self.args[0])
+
+
+class exp_excess(Atom):  # noqa: N801
+    """``exp(x) - 1 - x``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return exp_minus_one(self.args[0])
+
+
 class logcosh(Atom):  # noqa: N801
     """``log(cosh(x))``."""
 

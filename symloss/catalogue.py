@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import sys
@@ -71,3 +72,10 @@ def _is_loss(value: object) -> bool:
 def form_names() -> dict[str, str]:
     """The name of every generated module, and of the file that declares it."""
     return {form.name: name for name in files() for form in declared(name).generated_forms()}
+
+
+def unknown(name: str) -> str:
+    """The message for a name that is not in the catalogue, with the closest ones that are."""
+    close = difflib.get_close_matches(name, list(files()), n=3)
+    hint = f"; did you mean {', '.join(close)}" if close else ""
+    return f"there is no loss {name!r}{hint}; symloss list shows them all"

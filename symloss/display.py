@@ -121,6 +121,8 @@ def _quotient(a: Expr, b: Expr) -> Expr:
 _ATOMS = {
     atoms.softplus: Function("softplus"),
     atoms.sigmoid: Function("sigma"),
+    atoms.exp_minus_one: lambda x: sympy.exp(x) - 1,
+    atoms.exp_excess: lambda x: sympy.exp(x) - 1 - x,
     atoms.logcosh: lambda x: sympy.log(sympy.cosh(x)),
     atoms.tangent_h: sympy.tanh,
     atoms.secant_h: sympy.sech,

@@ -35,7 +35,7 @@ def load(loss: str | Path | Loss) -> Handle:
         return load(found[0])
     home = loss if loss in catalogue.files() else catalogue.form_names().get(loss)
     if home is None:
-        raise DeclarationError(f"there is no loss {loss!r}; symloss list shows them all")
+        raise DeclarationError(catalogue.unknown(loss))
     declared = catalogue.declared(home)
     forms = {form.name: form for form in declared.generated_forms()}
     return Handle(forms.get(loss, next(iter(forms.values()))), declared)

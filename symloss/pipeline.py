@@ -88,14 +88,7 @@ def _source(name: str, known: dict[str, Path]) -> Source:
     declared_in = catalogue.form_names().get(name)
     if declared_in is not None:
         return _source(declared_in, known)
-    raise DeclarationError(f"there is no loss {name!r}{_suggestion(name, known)}; symloss list shows them all")
-
-
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(name, list(known), n=3)
-    return f"; did you mean {', '.join(close)}" if close else ""
+    raise DeclarationError(catalogue.unknown(name))
 
 
 # -- generate and check ----------------------------------------------------------------------------------------------

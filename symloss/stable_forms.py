@@ -5,6 +5,7 @@ Every form is free of NaN and of false zeros on the whole float range, and share
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from symloss.lower import Lowering
 
 _LOG_COSH_SWITCH = 20  # beyond, log(cosh x) is |x| - log 2 to the last bit
+_EXPONENTIAL_TERMS = 15  # (1/2)^14 2/15! is below half an ulp
 _SERIES_TERMS = 11  # of atanh; (1/7)^22 is below half an ulp
 _SERIES_RADIUS = Fraction(1, 4)
 _NEAR = Fraction(1, 20)  # relative change below which the difference of the arguments is looked at
@@ -54,6 +56,25 @@ def sigmoid(lowering: Lowering, node: Expr) -> int:
     top = lowering.apply("select", is_negative, *((one, decay) if negated else (decay, one)))
     name = "sigmoid_of_minus" if negated else "sigmoid"
     return lowering.apply("divide", top, lowering.apply("add", one, decay), name=name)
+
+
+def exp_minus_one(lowering: Lowering, node: Expr) -> int:
+    """The target's own expm1."""
+    return lowering.apply("expm1", lowering.lower(node.args[0]))
+
+
+def exp_excess(lowering: Lowering, node: Expr) -> int:
+    """``x^2 (1/2 + x/6 + …)`` where x is small, else ``expm1(x) - x``."""
+    x = lowering.lower(node.args[0])
+    series = lowering.constant(Fraction(1, math.factorial(_EXPONENTIAL_TERMS)))
+    for order in range(_EXPONENTIAL_TERMS - 1, 1, -1):
+        series = lowering.apply("multiply", series, x)
+        series = lowering.apply("add", lowering.constant(Fraction(1, math.factorial(order))), series)
+    lowering.name(series, "series")
+    near = lowering.apply("multiply", lowering.apply("multiply", x, x), series)
+    far = lowering.apply("subtract", lowering.apply("expm1", x), x)
+    is_small = lowering.apply("less_equal", lowering.apply("absolute", x), lowering.constant(Fraction(1, 2)))
+    return lowering.apply("select", is_small, near, far)
 
 
 def logcosh(lowering: Lowering, node: Expr) -> int:
@@ -363,6 +384,8 @@ Form = Callable[["Lowering", Expr], int]
 FORMS: dict[type[Basic], Form] = {
     atoms.softplus: softplus,
     atoms.sigmoid: sigmoid,
+    atoms.exp_minus_one: exp_minus_one,
+    atoms.exp_excess: exp_excess,
     atoms.logcosh: logcosh,
     atoms.tangent_h: tangent_h,
     atoms.secant_h: secant_h,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symloss.atoms import secant_h, sigmoid
+from symloss.atoms import exp_excess, exp_minus_one, secant_h, sigmoid
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -71,6 +71,35 @@ def _complement(node: Expr) -> Expr | None:
     return None
 
 
+def _minus_its_coefficient(node: Expr) -> Expr | None:
+    """``c e^u - c`` is ``c (e^u - 1)``."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        factors = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, sympy.exp)]
+        if len(factors) == 1 and -term / factors[0] in node.args:
+            coefficient = term / factors[0]
+            rest = [other for other in node.args if other not in (term, -coefficient)]
+            return sympy.Add(*rest, coefficient * exp_minus_one(factors[0].args[0]))
+    return None
+
+
+def _minus_its_exponent(node: Expr) -> Expr | None:
+    """``c (e^u - 1) - c u`` is ``c (e^u - 1 - u)``."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        factors = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, exp_minus_one)]
+        if len(factors) != 1:
+            continue
+        coefficient, exponent = term / factors[0], factors[0].args[0]
+        linear = sympy.Add.make_args(sympy.expand(-coefficient * exponent))
+        if all(part in node.args for part in linear):
+            rest = [other for other in node.args if other != term and other not in linear]
+            return sympy.Add(*rest, coefficient * exp_excess(exponent))
+    return None
+
+
 def _reciprocal_cosh(node: Expr) -> Expr | None:
     if isinstance(node, sympy.Pow) and isinstance(node.base, sympy.cosh) and node.exp.is_negative:
         return secant_h(node.base.args[0]) ** (-node.exp)
@@ -84,6 +113,10 @@ RULES = (
          "e^x sigmoid(-x) = sigmoid(x)", lambda: sympy.exp(_x) * sigmoid(-_x)),
     Rule("complement of a sigmoid", _complement, "1 - sigmoid(x) is 0 from x = 37",
          "1 - sigmoid(x) = sigmoid(-x)", lambda: 1 - sigmoid(_x)),
+    Rule("exponential minus one", _minus_its_coefficient, "e^x - 1 is 0 below 1e-16", "e^x - 1 = expm1(x)",
+         lambda: 3 * sympy.exp(_x) - 3),
+    Rule("exponential minus its tangent", _minus_its_exponent, "e^x - 1 - x is 0 below 1e-8",
+         "Taylor series at 0", lambda: exp_minus_one(_x) - _x),
     Rule("reciprocal of cosh", _reciprocal_cosh, "cosh overflows from 711", "definition of sech",
          lambda: 1 / sympy.cosh(_x) ** 2),
 )

@@ -1,0 +1,64 @@
+"""Every page compiles without a warning, and its steps are checked, not just printed."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from symloss import catalogue
+from symloss.derive import derive
+from symloss.document import check_equal, escaped, with_definitions
+from symloss.errors import DeclarationError
+from tests.conftest import GENERATED, form_names
+
+TROUBLE = re.compile(r"Warning|Overfull|Underfull|^!", re.MULTILINE)
+
+
+def test_every_document_compiles_without_a_warning(tmp_path):
+    """pdflatex on each standalone document and on one that inputs all fragments."""
+    assert shutil.which("pdflatex"), "pdflatex is needed: apt-get install texlive-latex-recommended lmodern"
+    for path in (GENERATED / "docs").glob("*.tex"):
+        shutil.copy(path, tmp_path)
+    inputs = "\n".join(rf"\input{{{name}.tex}}" for name in form_names())
+    preamble = r"\documentclass{article}\usepackage{amsmath,amssymb,graphicx}"
+    (tmp_path / "all_document.tex").write_text(preamble + "\\begin{document}\n" + inputs + "\n\\end{document}\n")
+    for document in sorted(tmp_path.glob("*_document.tex")):
+        done = subprocess.run(
+            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", document.name],
+            cwd=tmp_path, capture_output=True, check=False,
+        )
+        log = done.stdout.decode(errors="replace")
+        assert done.returncode == 0, log[-1500:]
+        assert not TROUBLE.search(log), TROUBLE.search(log)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["Definition", "Arguments", "Gradient", "Hessian", "Kinks", "What the code computes", "References"],
+)
+def test_every_fragment_has_every_part(form_name, part):
+    """Definition, domains, derivatives, kinks, stable form, references."""
+    assert rf"\paragraph{{{part}}}" in (GENERATED / "docs" / f"{form_name}.tex").read_text()
+
+
+def test_a_wrong_step_is_noticed():
+    """The check that guards the printed steps can fail."""
+    derivation = derive(catalogue.declared("huber").generated_forms()[0])
+    right = with_definitions(derivation, derivation.gradient)
+    check_equal(derivation, "gradient", [right, right])
+    with pytest.raises(DeclarationError, match="two forms of the gradient differ"):
+        check_equal(derivation, "gradient", [right, 2 * right])
+
+
+def test_plain_text_is_escaped():
+    """References hold ampersands and underscores."""
+    assert escaped("A & B_1, 5%") == r"A \& B\_1, 5\%"
+
+
+def test_the_docstring_carries_the_formula_of_the_page(form_name):
+    """Code and page print the same expression."""
+    text = (GENERATED / "docs" / f"{form_name}.tex").read_text()
+    formula = re.search(r"\\symlossfit\{\\ell = (.*)\}\\\]", text).group(1)
+    assert formula in (GENERATED / "numpy" / f"{form_name}.py").read_text()
+    assert formula in (GENERATED / "tensorflow" / f"{form_name}.py").read_text()
