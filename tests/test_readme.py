@@ -1,0 +1,50 @@
+"""Every snippet of the README runs."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+SNIPPETS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+PYTHON = [text for language, text in SNIPPETS if language == "python"]
+SHELL = [text for language, text in SNIPPETS if language == "sh"]
+
+
+@pytest.mark.parametrize("text", PYTHON, ids=lambda text: text.strip().splitlines()[0][:40])
+def test_python_snippets_run(text):
+    """As they stand, in a process of their own, from the checkout."""
+    done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_printed_results_are_right():
+    """The numbers in the comments."""
+    program = PYTHON[0].replace("huber.loss(y_true, y_pred)  ", "print(huber.loss(y_true, y_pred))  ")
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0.21875"
+
+
+def test_shell_snippets_run(tmp_path):
+    """The commands for a file of one's own, on the file that the README shows."""
+    (tmp_path / "my_loss.py").write_text(next(text for text in PYTHON if text.startswith("# my_loss.py")))
+    commands = [line for line in SHELL[2].splitlines() if line]
+    assert len(commands) == 4
+    for line in commands:
+        words = shlex.split(line.split(" > ")[0])
+        assert words[0] == "symloss"
+        done = subprocess.run([sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_two_commands_come_first_and_ci_runs_the_second():
+    """One installs and does the main job, one installs and passes the tests; CI runs the latter as it stands."""
+    first, second = SHELL[0].strip(), SHELL[1].strip()
+    assert "symloss generate && symloss verify" in first
+    assert second.endswith("python -m pytest -n 2")
+    assert second in (ROOT / ".ci" / "run").read_text()
+    assert README.index("## Two commands") < 1200
