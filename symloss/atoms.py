@@ -26,7 +26,7 @@ class Atom(Function):
         return True
 
 
-class softplus(Atom):  # noqa: N801 - SymPy functions are lower case
+class softplus(Atom):
     """``log(1 + exp(x))``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -36,7 +36,7 @@ class softplus(Atom):  # noqa: N801 - SymPy functions are lower case
         return True
 
 
-class sigmoid(Atom):  # noqa: N801
+class sigmoid(Atom):
     """``1 / (1 + exp(-x))``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -46,35 +46,35 @@ class sigmoid(Atom):  # noqa: N801
         return True
 
 
-class exp_minus_one(Atom):  # noqa: N801
+class exp_minus_one(Atom):
     """``exp(x) - 1``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return sympy.exp(self.args[0])
 
 
-class exp_excess(Atom):  # noqa: N801
+class exp_excess(Atom):
     """``exp(x) - 1 - x``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return exp_minus_one(self.args[0])
 
 
-class logcosh(Atom):  # noqa: N801
+class logcosh(Atom):
     """``log(cosh(x))``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return tangent_h(self.args[0])
 
 
-class tangent_h(Atom):  # noqa: N801
+class tangent_h(Atom):
     """``tanh(x)``, with a derivative that does not cancel."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return secant_h(self.args[0]) ** 2
 
 
-class secant_h(Atom):  # noqa: N801
+class secant_h(Atom):
     """``1 / cosh(x)``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -84,7 +84,7 @@ class secant_h(Atom):  # noqa: N801
         return True
 
 
-class hypotenuse(Atom):  # noqa: N801
+class hypotenuse(Atom):
     """``sqrt(1 + z^2)``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -94,21 +94,21 @@ class hypotenuse(Atom):  # noqa: N801
         return True
 
 
-class hypotenuse_excess(Atom):  # noqa: N801
+class hypotenuse_excess(Atom):
     """``sqrt(1 + z^2) - 1``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return hypotenuse_unit(self.args[0])
 
 
-class hypotenuse_unit(Atom):  # noqa: N801
+class hypotenuse_unit(Atom):
     """``z / sqrt(1 + z^2)``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return hypotenuse_inverse(self.args[0]) ** 3
 
 
-class hypotenuse_inverse(Atom):  # noqa: N801
+class hypotenuse_inverse(Atom):
     """``1 / sqrt(1 + z^2)``."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -118,7 +118,7 @@ class hypotenuse_inverse(Atom):  # noqa: N801
         return True
 
 
-class magnitude(Atom):  # noqa: N801
+class magnitude(Atom):
     """``|x|``; its derivative is the sign, almost everywhere."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -128,14 +128,14 @@ class magnitude(Atom):  # noqa: N801
         return True
 
 
-class sign_of(Atom):  # noqa: N801
+class sign_of(Atom):
     """-1, 0 or 1; constant almost everywhere."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return Integer(0)
 
 
-class maximum(Atom):  # noqa: N801
+class maximum(Atom):
     """The larger of two; at a tie the derivative follows the second."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -146,7 +146,7 @@ class maximum(Atom):  # noqa: N801
         return True if any(argument.is_nonnegative for argument in self.args) else None
 
 
-class minimum(Atom):  # noqa: N801
+class minimum(Atom):
     """The smaller of two; at a tie the derivative follows the second."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -154,7 +154,7 @@ class minimum(Atom):  # noqa: N801
         return first if argindex == 1 else 1 - first
 
 
-class exceeds(Atom):  # noqa: N801
+class exceeds(Atom):
     """1 where the first argument is larger than the second, else 0; constant almost everywhere."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
@@ -164,22 +164,22 @@ class exceeds(Atom):  # noqa: N801
         return True
 
 
-class log_ratio(Atom):  # noqa: N801
+class log_ratio(Atom):
     """``log(a) - log(b)`` for positive a and b."""
 
     def fdiff(self, argindex: int = 1) -> Expr:
         return 1 / self.args[0] if argindex == 1 else -1 / self.args[1]
 
 
-class ratio_excess(Atom):  # noqa: N801
+class ratio_excess(Atom):
     """``a/b - 1 - log(a/b)`` for positive a and b: zero at a = b. Values only, never differentiated."""
 
 
-class exp_difference(Atom):  # noqa: N801
+class exp_difference(Atom):
     """``exp(a) - y exp(b)``: exact at y = 1 as a nears b. Values only, never differentiated."""
 
 
-class difference(Atom):  # noqa: N801
+class difference(Atom):
     """``a - b``, taken before anything is added to it. Values only, never differentiated."""
 
 
@@ -191,7 +191,7 @@ class CompositeAtom(Atom):
         raise NotImplementedError
 
 
-class over(CompositeAtom):  # noqa: N801
+class over(CompositeAtom):
     """``a / b`` where 0 / 0 is 0."""
 
     @classmethod
@@ -213,7 +213,7 @@ class over(CompositeAtom):  # noqa: N801
         return True if all(argument.is_nonnegative for argument in self.args) else None
 
 
-class finite_over(CompositeAtom):  # noqa: N801
+class finite_over(CompositeAtom):
     """``a / b``, and 0 where b is 0: the logarithmic derivative of a power that vanishes there."""
 
     @classmethod
@@ -227,7 +227,7 @@ class finite_over(CompositeAtom):  # noqa: N801
         return finite_over(derivative(a), b) - finite_over(self, b) * derivative(b)
 
 
-class xlogy(CompositeAtom):  # noqa: N801
+class xlogy(CompositeAtom):
     """``a * log(b)`` where 0 times anything is 0."""
 
     def tangent(self, derivative: Tangent) -> Expr:
@@ -240,7 +240,7 @@ class xlogy(CompositeAtom):  # noqa: N801
         return result
 
 
-class xexpy(CompositeAtom):  # noqa: N801
+class xexpy(CompositeAtom):
     """``a * exp(b)`` where 0 times anything is 0, and finite whenever the product is."""
 
     def tangent(self, derivative: Tangent) -> Expr:
@@ -249,7 +249,7 @@ class xexpy(CompositeAtom):  # noqa: N801
         return (xexpy(through_a, b) if through_a != 0 else Integer(0)) + self * derivative(b)
 
 
-class power(CompositeAtom):  # noqa: N801
+class power(CompositeAtom):
     """``b ** e`` for b >= 0 and an exponent known only at run time; its logarithmic derivative stays finite at 0."""
 
     def tangent(self, derivative: Tangent) -> Expr:

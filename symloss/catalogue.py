@@ -8,7 +8,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from symloss.errors import DeclarationError, FileError, SymlossError
 
@@ -63,7 +63,7 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
-def _is_loss(value: object) -> bool:
+def _is_loss(value: object) -> TypeGuard[Loss]:
     from symloss.declare import Loss
 
     return isinstance(value, Loss)

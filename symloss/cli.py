@@ -31,7 +31,10 @@ app = typer.Typer(
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[NAMES|FILES]", help="Catalogue names or Python files; default: all.")
 ]
-Targets = Annotated[list[str] | None, typer.Option("--target", "-t", help="numpy, tensorflow, docs; may be repeated or comma-separated.")]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", "-t", help="numpy, tensorflow, docs; may be repeated or comma-separated."),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds one folder per target.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -53,7 +56,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -76,7 +81,9 @@ def list_losses(as_json: Json = False) -> None:
 
 
 @app.command(epilog="Examples: symloss show huber · symloss show my_loss.py · symloss show tweedie --json")
-def show(name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")], as_json: Json = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")], as_json: Json = False
+) -> None:
     """Show formula, gradient, Hessian, kinks and parameters in readable Unicode."""
     from symloss.handle import load
     from symloss.presentation import as_data, as_text
@@ -101,7 +108,9 @@ def generate(
     names: Names = None,
     target: Targets = None,
     out: Out = Path("generated"),
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail on stale, missing, edited or orphaned files.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail on stale, missing, edited or orphaned files.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited or not generated.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -137,13 +146,19 @@ def _print_generation(outcomes: list[Outcome], problems: list[str], *, check: bo
         typer.echo(problem)
     total = sum(len(outcome.fresh) for outcome in outcomes)
     if check:
-        typer.echo(f"{len(problems)} of {total} files need attention; run symloss generate" if problems else f"{total} files are fresh")
+        typer.echo(
+            f"{len(problems)} of {total} files need attention; run symloss generate"
+            if problems
+            else f"{total} files are fresh"
+        )
         return
     written = sum(len(outcome.written) for outcome in outcomes)
     typer.echo(f"{written} files written, {total - written} already fresh")
 
 
-@app.command(epilog="Examples: symloss verify · symloss verify huber -t numpy · symloss verify my_loss.py -o losses --json")
+@app.command(
+    epilog="Examples: symloss verify · symloss verify huber -t numpy · symloss verify my_loss.py -o losses --json"
+)
 def verify(names: Names = None, target: Targets = None, out: Out = Path("generated"), as_json: Json = False) -> None:
     """Verify generated modules against multi-precision arithmetic, autodiff and finite differences.
 
@@ -168,7 +183,10 @@ def _print_reports(reports: list[Report]) -> None:
             report.loss,
             report.target,
             str(report.points),
-            *(f"{report.worst[part]:.1f}" if part in report.worst else "–" for part in ("value", "gradient", "hessian")),
+            *(
+                f"{report.worst[part]:.1f}" if part in report.worst else "–"
+                for part in ("value", "gradient", "hessian")
+            ),
             "pass" if report.passed else "FAIL",
         ]
         for report in reports
@@ -178,7 +196,9 @@ def _print_reports(reports: list[Report]) -> None:
         for failure in report.failures:
             typer.echo(str(failure))
     failed = sum(not report.passed for report in reports)
-    typer.echo("Errors are the worst over all points, in ulps of the result divided by 1 + S (see symloss.verify.checks).")
+    typer.echo(
+        "Errors are the worst over all points, in ulps of the result divided by 1 + S (see symloss.verify.checks)."
+    )
     typer.echo(f"{len(reports) - failed} modules passed, {failed} failed")
 
 

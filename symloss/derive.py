@@ -87,18 +87,17 @@ def derive(loss: Loss) -> Derivation:
     return replace(derivation, names=names, prediction=prediction, start_statistic=start_statistic(loss))
 
 
-def _derive_elementwise(
-    loss: Loss, expression: Expr, definitions: list[Definition], fired: list[str]
-) -> Derivation:
+def _derive_elementwise(loss: Loss, expression: Expr, definitions: list[Definition], fired: list[str]) -> Derivation:
     chain = Chain(loss, definitions, fired)
     gradient = chain.derivative(expression)
     hessian = chain.derivative(gradient)
-    stable = [finish(item, fired) for item in (expression, gradient, hessian)]
+    value, slope, curvature = (finish(item, fired) for item in (expression, gradient, hessian))
     steps = {
-        "gradient": (chain.bare(expression), gradient, stable[1]),
-        "hessian": (chain.bare(gradient), hessian, stable[2]),
+        "gradient": (chain.bare(expression), gradient, slope),
+        "hessian": (chain.bare(gradient), hessian, curvature),
     }
-    return Derivation(loss, chain.finished(), *stable, steps=steps, rules=tuple(dict.fromkeys(fired)))
+    named = chain.finished()
+    return Derivation(loss, named, value, slope, curvature, steps=steps, rules=tuple(dict.fromkeys(fired)))
 
 
 class Chain:
@@ -151,13 +150,13 @@ def _derive_over_axis(loss: Loss, expression: Expr, definitions: list[Definition
     product = lift(tidy(differentiate(gradient, vector_direction(loss.pred_symbol)), loss), fired)
     entry = differentiate(gradient, entry_direction(loss.pred_symbol, other))
     diagonal = lift(tidy(entry.xreplace({other: at}), loss), fired)
-    stable = [finish(item, fired) for item in (expression, gradient, diagonal, product)]
+    value, slope, curvature, stable = (finish(item, fired) for item in (expression, gradient, diagonal, product))
     steps = {
-        "gradient": (bare, gradient, stable[1]),
-        "hessian": (entry.xreplace({other: at}), diagonal, stable[2]),
+        "gradient": (bare, gradient, slope),
+        "hessian": (entry.xreplace({other: at}), diagonal, curvature),
     }
     rules = tuple(dict.fromkeys(fired))
-    return Derivation(loss, tuple(definitions), *stable, index=at, steps=steps, rules=rules)
+    return Derivation(loss, tuple(definitions), value, slope, curvature, stable, index=at, steps=steps, rules=rules)
 
 
 def entry_direction(data: Data, at: Index) -> Direction:
@@ -170,9 +169,7 @@ def vector_direction(data: Data) -> Direction:
     return lambda leaf: Element(VECTOR, leaf.index) if isinstance(leaf, Element) and leaf.data == data else Integer(0)
 
 
-def name_intermediates(
-    loss: Loss, fired: list[str]
-) -> tuple[Expr, list[Definition], tuple[tuple[Expr, str], ...]]:
+def name_intermediates(loss: Loss, fired: list[str]) -> tuple[Expr, list[Definition], tuple[tuple[Expr, str], ...]]:
     """The lifted expression over named parts: those under ``where``, and the residual or margin.
 
     A part that lifts to a bare atom (a probability that is the sigmoid of a logit) is put back, because rules look
@@ -259,13 +256,8 @@ def differentiate(expression: Expr, direction: Direction) -> Expr:
     for node, dummy in hidden.items():
         moved = _tangent(node, direction)
         if moved != 0:
-            terms.append(_almost_everywhere(bare.diff(dummy)).xreplace(shown) * moved)
+            terms.append(bare.diff(dummy).xreplace(shown) * moved)
     return sympy.Add(*terms)
-
-
-def _almost_everywhere(derivative: Expr) -> Expr:
-    """A branch that holds on a set of measure zero carries no derivative."""
-    return derivative
 
 
 def _tangent(node: Expr, direction: Direction) -> Expr:

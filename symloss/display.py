@@ -11,10 +11,20 @@ from symloss.declare import Delta, Element, Index, LogSoftmax, LogSumExp, Loss, 
 from symloss.declare.axes import Binder, Share, SoftmaxComplement, fresh_index
 
 _GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "tau", "sigma", "lambda", "mu", "nu", "kappa", "theta", "rho"}
-_UNICODE = dict(
-    alpha="α", beta="β", gamma="γ", delta="δ", epsilon="ε", tau="τ", sigma="σ", mu="μ", nu="ν", kappa="κ",
-    theta="θ", rho="ρ",
-)  # fmt: skip
+_UNICODE = {
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "delta": "δ",
+    "epsilon": "ε",
+    "tau": "τ",
+    "sigma": "σ",
+    "mu": "μ",
+    "nu": "ν",
+    "kappa": "κ",
+    "theta": "θ",
+    "rho": "ρ",
+}
 
 
 class Notation:
@@ -36,17 +46,24 @@ class Notation:
     def unicode(self, expression: Expr) -> str:
         """Two-dimensional Unicode text for a terminal."""
         shown = self.shown(expression)
-        names = {symbol: Symbol(self._unicode_name(symbol.name), positive=symbol.is_positive) for symbol in shown.atoms(Symbol)}
+        names = {
+            symbol: Symbol(self._unicode_name(symbol.name), positive=symbol.is_positive)
+            for symbol in shown.atoms(Symbol)
+        }
         return str(sympy.pretty(shown.xreplace(names), use_unicode=True, order="none"))
 
     def _latex_name(self, name: str) -> str:
         base, _, index = name.partition("@")
-        written = {"y_true": "y", "y_pred": r"\hat{y}", "f": "f", "residual": "r", "margin": "m", "vector": "v"}.get(base)
+        written = {"y_true": "y", "y_pred": r"\hat{y}", "f": "f", "residual": "r", "margin": "m", "vector": "v"}.get(
+            base
+        )
         if written is None and base.endswith(("_slope", "_curvature")):
             stem, _, suffix = base.rpartition("_")
             written = self._latex_name(stem) + ("'" if suffix == "slope" else "''")
         if written is None:
-            written = rf"\{base}" if base in _GREEK else base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", r"\_")
+            written = (
+                rf"\{base}" if base in _GREEK else base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", r"\_")
+            )
         return f"{written}_{{{self._latex_name(index)}}}" if index else written
 
     def _unicode_name(self, name: str) -> str:
@@ -61,7 +78,11 @@ class Notation:
         """The expression in ordinary SymPy."""
         if isinstance(node, Symbol):
             name = self.prediction if node.name == "y_pred" else node.name
-            return Symbol(name, real=True) if self.plain else Symbol(name, positive=node.is_positive, integer=node.is_integer)
+            return (
+                Symbol(name, real=True)
+                if self.plain
+                else Symbol(name, positive=node.is_positive, integer=node.is_integer)
+            )
         if isinstance(node, Element):
             return self._entry(node.data.name, node.index)
         if isinstance(node, Index):

@@ -6,6 +6,7 @@ Every step is checked to equal the one before it, at several points and forty di
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from sympy import Expr
@@ -24,7 +25,7 @@ _AGREEMENT = 1e-25
 
 
 def fragment(mathematics: Mathematics, provenance: Provenance) -> str:
-    """LaTeX to ``\\input``; needs amsmath and graphicx."""
+    """LaTeX to input into a document that loads amsmath, amssymb and graphicx."""
     return render("docs/fragment.jinja", **_values(mathematics, provenance))
 
 
@@ -111,7 +112,7 @@ def check_equal(derivation: Derivation, part: str, forms: list[Expr]) -> None:
     """Raise DeclarationError if two forms differ at a sampled point."""
     for values in points(derivation.loss):
         numbers = [number(form, derivation.loss, values) for form in forms]
-        for before, after in zip(numbers, numbers[1:], strict=False):
+        for before, after in pairwise(numbers):
             if abs(before - after) > _AGREEMENT * (1 + abs(before)):
                 raise DeclarationError(
                     f"{derivation.loss.name}: two forms of the {part} differ at {values}: {before} and {after}"

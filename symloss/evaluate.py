@@ -11,7 +11,7 @@ import mpmath
 import sympy
 from sympy import Expr
 
-from symloss.declare import Loss
+from symloss.declare import ExtraInput, Interval, Loss, Parameter
 from symloss.declare.domain import entries_of
 from symloss.display import Notation
 
@@ -70,7 +70,8 @@ def points(loss: Loss) -> list[dict[str, float | list[float]]]:
     made = []
     for step in range(5):
         values: dict[str, float | list[float]] = {"j": 1.0, "m": 2.0, "i": 0.0}
-        for order, item in enumerate((*loss.parameters, *loss.extra_inputs)):
+        items: list[Parameter | ExtraInput] = [*loss.parameters, *loss.extra_inputs]
+        for order, item in enumerate(items):
             values[item.name] = _inside(item.domain, 0.31 + 0.17 * step + 0.23 * order)
         for order, (name, domain) in enumerate((("y_true", loss.y_true), ("y_pred", loss.y_pred))):
             entries = entries_of(domain)
@@ -87,7 +88,7 @@ def points(loss: Loss) -> list[dict[str, float | list[float]]]:
     return made
 
 
-def _inside(domain: object, fraction: float) -> float:
-    lower, upper = max(domain.lower, -2.0), min(domain.upper, 2.0)  # type: ignore[attr-defined]
+def _inside(domain: Interval, fraction: float) -> float:
+    lower, upper = max(domain.lower, -2.0), min(domain.upper, 2.0)
     lower, upper = (lower, upper) if lower < upper else (lower, lower + 2.0)
     return round(lower + (0.05 + 0.9 * (fraction % 1.0)) * (upper - lower), 6)

@@ -39,7 +39,7 @@ def find_kinks(derivation: Derivation) -> tuple[Kink, ...]:
 
 
 def evaluable(derivation: Derivation, expression: Expr) -> Expr:
-    """An expression over the loss's own symbols in ordinary SymPy functions, which can be evaluated to any precision."""
+    """An expression over the loss's own symbols in ordinary SymPy functions, evaluable to any precision."""
     for item in reversed(derivation.definitions):
         expression = expression.xreplace({item.symbol: item.expression})
     return Notation(derivation.loss, plain=True).shown(expression)

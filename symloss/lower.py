@@ -81,7 +81,7 @@ class Lowering:
         kind = result_kind(operation, [self.values[operand].kind for operand in operands])
         return self._record(Apply(operation, operands), kind, name)
 
-    def constant(self, number: Fraction | float | int) -> int:
+    def constant(self, number: Fraction | float) -> int:
         """The position of a constant."""
         exact = Fraction(number) if isinstance(number, int) else number
         return self._record(Constant(exact), "parameter", "")
@@ -131,11 +131,11 @@ class Lowering:
         return self._expressions[key]
 
     def _without_letters(self, expression: Basic) -> Basic:
-        """At most one index is free at a time, and every index means 'this entry': letters do not matter."""
+        """At most one index is free at a time, and every index means 'this entry'."""
         letters = {index for index in expression.atoms(Index) if not index.letter.startswith("_")}
         if len(letters) > 1:
             raise UnsupportedError(
-                f"{expression} couples two entries along one axis ({', '.join(sorted(item.letter for item in letters))}); "
+                f"{expression} couples entries {', '.join(sorted(item.letter for item in letters))} along one axis; "
                 "sum over one of them first"
             )
         return expression.xreplace({index: index.axis.index("k") for index in letters})
@@ -245,7 +245,7 @@ class Lowering:
 
     def _factors(self, factors: list[Expr]) -> tuple[list[int], list[int]]:
         """Numerators and divisors; a power over the same power becomes a power of the quotient."""
-        powers = {base: exponent for base, exponent in map(_base_and_exponent, factors)}
+        powers = dict(map(_base_and_exponent, factors))
         top: list[int] = []
         bottom: list[int] = []
         for base, exponent in list(powers.items()):

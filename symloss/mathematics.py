@@ -33,7 +33,9 @@ def curvature(derivation: Derivation) -> str:
     hessian = evaluable(derivation, derivation.hessian)
     signs = set()
     for point in sample_points(derivation.loss):
-        number = hessian.evalf(15, subs={sympy.Symbol(symbol.name, real=True): value for symbol, value in point.items()})
+        number = hessian.evalf(
+            15, subs={sympy.Symbol(symbol.name, real=True): value for symbol, value in point.items()}
+        )
         signs.add(int(sympy.sign(number)))
     if signs == {1}:
         return "positive at every sampled point"

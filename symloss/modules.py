@@ -12,7 +12,7 @@ from symloss.declare import ClassLabel, Data, Index, Interval, Loss, Signs, Simp
 from symloss.declare.domain import Domain, entries_of
 from symloss.derive import Derivation
 from symloss.display import Notation
-from symloss.emit import Program, emit
+from symloss.emit import emit
 from symloss.keras_signature import function_values
 from symloss.kernel import Kernel
 from symloss.kinks import Kink
@@ -200,13 +200,15 @@ def _spelled(domain: Domain) -> str:
 
 
 def _kink_sentence(kink: Kink, notation: Notation) -> str:
-    return f"The {kink.jumps} jumps where :math:`{notation.latex(notation.loss.pred_symbol)} = {notation.latex(kink.at)}`."
+    return (
+        f"The {kink.jumps} jumps where :math:`{notation.latex(notation.loss.pred_symbol)} = {notation.latex(kink.at)}`."
+    )
 
 
 def _metadata(mathematics: Mathematics, latex: dict[str, str], provenance: Provenance) -> dict[str, Any]:
     loss = mathematics.loss
     notation = Notation(loss)
-    data = {
+    return {
         "name": loss.name,
         "family": loss.family,
         "formula": latex["value"],
@@ -228,7 +230,6 @@ def _metadata(mathematics: Mathematics, latex: dict[str, str], provenance: Prove
         "references": list(loss.references),
         "source_hash": provenance.source_hash,
     }
-    return data
 
 
 def _kernel_arguments(loss: Loss) -> list[str]:

@@ -119,7 +119,9 @@ def generate(
     return outcomes
 
 
-def check(names: Iterable[str], targets: tuple[str, ...], out: Path, progress: Progress = lambda label: None) -> list[Outcome]:
+def check(
+    names: Iterable[str], targets: tuple[str, ...], out: Path, progress: Progress = lambda label: None
+) -> list[Outcome]:
     """Name everything that is stale, missing, edited by hand or orphaned; writes nothing."""
     outcomes, everything = [], not list(names)
     kept: set[Path] = set()
@@ -135,7 +137,9 @@ def check(names: Iterable[str], targets: tuple[str, ...], out: Path, progress: P
         problems = [problem for item in made if (problem := _problem(item))]
         outcomes.append(Outcome(source, (), tuple(item.path for item in made), tuple(problems)))
     if everything:
-        orphans = tuple(f"{path}: orphaned, no declaration makes it" for path in _generated(out, targets) if path not in kept)
+        orphans = tuple(
+            f"{path}: orphaned, no declaration makes it" for path in _generated(out, targets) if path not in kept
+        )
         if orphans:
             outcomes.append(Outcome(Source("orphans", out, "orphans"), (), (), orphans))
     return outcomes
@@ -164,7 +168,10 @@ def _texts(
 
     name = mathematics.loss.name
     if target == "docs":
-        made = {f"{name}.tex": fragment(mathematics, provenance), f"{name}_document.tex": standalone(mathematics, provenance)}
+        made = {
+            f"{name}.tex": fragment(mathematics, provenance),
+            f"{name}_document.tex": standalone(mathematics, provenance),
+        }
     else:
         made = {f"{name}.py": module_text(mathematics, find(target), provenance, siblings)}
     for file_name, text in made.items():
@@ -247,7 +254,9 @@ def verify(
 
     unknown = sorted(set(targets) - set(CODE_TARGETS))
     if unknown:
-        raise UnsupportedError(f"{', '.join(unknown)} has no functions to verify; choose from {', '.join(CODE_TARGETS)}")
+        raise UnsupportedError(
+            f"{', '.join(unknown)} has no functions to verify; choose from {', '.join(CODE_TARGETS)}"
+        )
     for source in sources(names):
         for loss in source.losses():
             for form in loss.generated_forms():

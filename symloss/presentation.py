@@ -23,7 +23,9 @@ def as_text(handle: Handle) -> str:
     parts += _block("hessian", notation.unicode(derivation.hessian))
     link = loss.link.name if loss.composed is not None and loss.link is not None else "identity"
     parts += [f"y_true      {loss.y_true}", f"y_pred      {loss.y_pred}", f"link        {link}"]
-    parts += [f"parameter   {item.name} = {item.default:g} in {item.domain}: {item.meaning}" for item in loss.parameters]
+    parts += [
+        f"parameter   {item.name} = {item.default:g} in {item.domain}: {item.meaning}" for item in loss.parameters
+    ]
     parts += [f"extra input {item.name} in {item.domain}: {item.meaning}" for item in loss.extra_inputs]
     parts += [f"kink        {kink.jumps} jumps at {kink.at}" for kink in handle.kinks] or ["kinks       none"]
     parts += [f"reference   {reference}" for reference in loss.references]

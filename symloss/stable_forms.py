@@ -127,7 +127,7 @@ def hypotenuse_excess(lowering: Lowering, node: Expr) -> int:
 
 
 def hypotenuse_unit(lowering: Lowering, node: Expr) -> int:
-    """z limited to [-1, 1], over the scaled root: 1.9 ulp."""
+    """Z limited to [-1, 1], over the scaled root: 1.9 ulp."""
     _, _, root, _ = _legs(lowering, node.args[0])
     one, minus_one = lowering.constant(1), lowering.constant(-1)
     limited = lowering.apply("maximum", lowering.apply("minimum", lowering.lower(node.args[0]), one), minus_one)
@@ -168,15 +168,14 @@ def exceeds(lowering: Lowering, node: Expr) -> int:
 
 
 def log_ratio(lowering: Lowering, node: Expr) -> int:
-    """``log1p((a - b)/b)`` where a and b are close; beyond, the difference of the logarithms, or the logarithm of the
-    quotient where that difference would cancel (and the quotient can't overflow).
+    """``log1p((a - b)/b)`` where a and b are close; beyond, the difference of the logarithms.
+
+    Where that difference would cancel it is the logarithm of the quotient, which then can't overflow.
     """
     a, b = node.args
     first, second = lowering.lower(a), lowering.lower(b)
     change = lowering.apply("divide", lowering.lower(a - b), second, name="relative_change")
-    is_near = lowering.apply(
-        "less_equal", lowering.apply("absolute", change), lowering.constant(_NEAR), name="is_near"
-    )
+    is_near = lowering.apply("less_equal", lowering.apply("absolute", change), lowering.constant(_NEAR), name="is_near")
     near = lowering.apply("log1p", lowering.apply("select", is_near, change, lowering.constant(0)))
     logs = [lowering.apply("log", item, name=name) for item, name in ((first, "log_first"), (second, "log_second"))]
     far = lowering.apply("subtract", *logs, name="log_difference")

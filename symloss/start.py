@@ -29,7 +29,7 @@ def start_statistic(loss: Loss) -> Expr | None:
 
 
 def _with_definitions(loss: Loss, expression: Expr) -> Expr:
-    for symbol, part in reversed(loss.where.items()):
+    for symbol, part in reversed(list(loss.where.items())):
         expression = substitute(expression, symbol, part)
     return map_elements(expression, lambda node: loss.true_symbol[node.index] if node.data.name == "y_true" else node)
 
@@ -50,4 +50,4 @@ def _solved(loss: Loss) -> Expr | None:
 def _is_affine(expression: Expr, loss: Loss) -> bool:
     """Whether the gradient is a polynomial of degree one in y_true."""
     slope = sympy.expand(expression.diff(loss.pred_symbol))
-    return slope.is_polynomial(loss.true_symbol) and sympy.degree(slope, loss.true_symbol) == 1
+    return bool(slope.is_polynomial(loss.true_symbol) and sympy.degree(slope, loss.true_symbol) == 1)

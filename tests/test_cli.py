@@ -16,7 +16,11 @@ def run(*arguments, cwd=None, check=None):
     environment = {**os.environ, "PYTHONWARNINGS": "error", "COLUMNS": "200"}
     done = subprocess.run(
         [sys.executable, "-m", "symloss", *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd or ROOT, env=environment, check=False,
+        capture_output=True,
+        text=True,
+        cwd=cwd or ROOT,
+        env=environment,
+        check=False,
     )
     if check is not None:
         assert done.returncode == check, done.stdout + done.stderr
@@ -98,7 +102,10 @@ def test_hand_edited_files_are_kept(mine):
     path = mine / "out" / "numpy" / "asymmetric.py"
     edited = path.read_text() + "\n# mine\n"
     path.write_text(edited)
-    assert "edited by hand" in run("generate", "my_loss.py", "-t", "numpy", "-o", "out", "--check", cwd=mine, check=1).stdout
+    assert (
+        "edited by hand"
+        in run("generate", "my_loss.py", "-t", "numpy", "-o", "out", "--check", cwd=mine, check=1).stdout
+    )
     refused = run("generate", "my_loss.py", "-t", "numpy", "-o", "out", cwd=mine, check=2)
     assert "was edited by hand" in refused.stderr
     assert path.read_text() == edited
@@ -170,7 +177,11 @@ def test_a_failed_verification_exits_with_one(mine):
     """And prints loss, target, function, point and both numbers."""
     run("generate", "my_loss.py", "-t", "numpy", "-o", "out", cwd=mine, check=0)
     path = mine / "out" / "numpy" / "asymmetric.py"
-    path.write_text(path.read_text().replace("    return np.expm1(", "    return -np.expm1(").replace("return rate *", "return -rate *"))
+    path.write_text(
+        path.read_text()
+        .replace("    return np.expm1(", "    return -np.expm1(")
+        .replace("return rate *", "return -rate *")
+    )
     done = run("verify", "my_loss.py", "-t", "numpy", "-o", "out", cwd=mine)
     if "return -" in path.read_text():
         assert done.returncode == 1

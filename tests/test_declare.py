@@ -100,7 +100,7 @@ def test_symbols_are_matched_by_name_whatever_their_assumptions():
 
 @pytest.mark.parametrize("text", ["(0, oo)", "[0, 1]", "(-oo, 3)", "(0, 1]"])
 def test_intervals_read_back_as_written(text):
-    """str and parse are inverse."""
+    """Str and parse are inverse."""
     assert str(Interval.parse(text)) == text
 
 
@@ -122,8 +122,6 @@ def test_equal_sums_are_the_same_expression_whatever_the_letter():
 
 def test_domains_of_vectors_reach_their_entries():
     """An entry of a positive vector is positive to SymPy."""
-    loss = Loss(
-        name="logs", expression=-sum_over(k, sympy.log(y_pred[k])), summary="x", y_pred=Vectors("K", positive)
-    )
+    loss = Loss(name="logs", expression=-sum_over(k, sympy.log(y_pred[k])), summary="x", y_pred=Vectors("K", positive))
     assert all(node.is_positive for node in loss.expression.atoms(type(y_pred[k])))
     assert loss.y_true == real

@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tests.conftest import GENERATED
 from symloss import catalogue
 from symloss.verify.checks import Examination, verify_module
+from tests.conftest import GENERATED
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
 
@@ -73,7 +73,7 @@ def _frozen_parameters(text, name, target):
         if target == "numpy":
             pattern = f'self.parameter("{item.name}", {item.name},'
             yield item.name, text.replace(pattern, f'self.parameter("{item.name}", {float(item.default)!r},')
-        elif f"_checked(\"{item.name}\"" in text:
+        elif f'_checked("{item.name}"' in text:
             frozen = f"    {item.name} = tf.constant({float(item.default)!r}, y_pred.dtype)\n"
             marker = "    if from_logits:\n" if "    if from_logits:\n" in text else "    losses = _differentiable("
             yield item.name, text.replace(marker, frozen + marker, 1)
@@ -91,12 +91,21 @@ KERAS_OR_NUMPY = {
         "ignored weight": ("self.sample_weight = self.weights(sample_weight)", "self.sample_weight = None"),
         "sum for mean": ("return rows.mean().astype(self.dtype)", "return rows.sum().astype(self.dtype)"),
         "mean by count, not by weights": ("return sample_weight / total", "return sample_weight / sample_weight.size"),
-        "gradient of the sum for the mean": ('if self.reduction == "mean":\n            return derivative /', "if False:\n            return derivative /"),
+        "gradient of the sum for the mean": (
+            'if self.reduction == "mean":\n            return derivative /',
+            "if False:\n            return derivative /",
+        ),
         "weights squared": ("value * self.sample_weight)", "value * self.sample_weight * self.sample_weight)"),
     },
     "tensorflow": {
-        "ignored weight": ("    def call(self, y_true, y_pred):", "    def __call__(self, y_true, y_pred, sample_weight=None):\n        return super().__call__(y_true, y_pred)\n\n    def call(self, y_true, y_pred):"),
-        "wrong reduction": ("super().__init__(name=name, reduction=reduction, dtype=dtype)", 'super().__init__(name=name, reduction="sum", dtype=dtype)'),
+        "ignored weight": (
+            "    def call(self, y_true, y_pred):",
+            "    def __call__(self, y_true, y_pred, sample_weight=None):\n        return super().__call__(y_true, y_pred)\n\n    def call(self, y_true, y_pred):",
+        ),
+        "wrong reduction": (
+            "super().__init__(name=name, reduction=reduction, dtype=dtype)",
+            'super().__init__(name=name, reduction="sum", dtype=dtype)',
+        ),
         "gradient not passed on": ("* slope(y_pred)", "* tf.stop_gradient(slope(y_pred))"),
     },
 }
@@ -116,7 +125,9 @@ def _same_numbers(original, changed, name):
     results = []
     for path in (original, changed):
         module = load(path)
-        kernels = [getattr(module, f"_{part}", None) for part in ("value", "gradient", "hessian", "hessian_vector_product")]
+        kernels = [
+            getattr(module, f"_{part}", None) for part in ("value", "gradient", "hessian", "hessian_vector_product")
+        ]
         results.append([_kernel_result(kernel, name, path.parent.name) for kernel in kernels if kernel is not None])
     return all(np.allclose(a, b, rtol=1e-12, atol=0, equal_nan=True) for a, b in zip(*results, strict=True))
 
@@ -125,11 +136,27 @@ def _kernel_result(kernel, name, target):
     from symloss.verify.modules import arrays
 
     points = [probe.point for probe in _examination(name).probes[:6]]
-    y_true, y_pred, keywords = arrays(FORMS[name], [replace(point, constants={**point.constants, **{
-        item.name: points[0].constants[item.name] for item in FORMS[name].parameters}}) for point in points])
+    y_true, y_pred, keywords = arrays(
+        FORMS[name],
+        [
+            replace(
+                point,
+                constants={
+                    **point.constants,
+                    **{item.name: points[0].constants[item.name] for item in FORMS[name].parameters},
+                },
+            )
+            for point in points
+        ],
+    )
     if "sparse" in name:
         y_true = y_true[:, None]
-    given = {"y_true": y_true, "y_pred": y_pred, "vector": np.linspace(-1, 2, y_pred.size).reshape(y_pred.shape), **keywords}
+    given = {
+        "y_true": y_true,
+        "y_pred": y_pred,
+        "vector": np.linspace(-1, 2, y_pred.size).reshape(y_pred.shape),
+        **keywords,
+    }
     given = {key: value for key, value in given.items() if key in inspect.signature(kernel).parameters}
     if target == "tensorflow":
         import tensorflow as tf

@@ -12,8 +12,10 @@ from tests.conftest import GENERATED, ROOT, form_names
 
 
 def test_the_committed_tree_is_fresh():
-    """generate --check: nothing stale, missing, edited or orphaned."""
-    done = subprocess.run([sys.executable, "-m", "symloss", "generate", "--check"], capture_output=True, text=True, cwd=ROOT, check=False)
+    """Generate --check: nothing stale, missing, edited or orphaned."""
+    done = subprocess.run(
+        [sys.executable, "-m", "symloss", "generate", "--check"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -22,12 +24,17 @@ def test_builds_are_byte_identical_under_any_hash_seed(seed, tmp_path):
     """A cold build from nothing gives the committed bytes."""
     subprocess.run(
         [sys.executable, "-m", "symloss", "generate", "--out", str(tmp_path)],
-        env={**os.environ, "PYTHONHASHSEED": seed}, cwd=ROOT, capture_output=True, check=True,
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     for target in ("numpy", "tensorflow", "docs"):
         compared = filecmp.dircmp(GENERATED / target, tmp_path / target, ignore=["__pycache__"])
         assert compared.left_only == compared.right_only == []
-        _, mismatch, errors = filecmp.cmpfiles(GENERATED / target, tmp_path / target, compared.common_files, shallow=False)
+        _, mismatch, errors = filecmp.cmpfiles(
+            GENERATED / target, tmp_path / target, compared.common_files, shallow=False
+        )
         assert mismatch == errors == []
 
 
@@ -45,7 +52,9 @@ def test_generated_code_is_formatted_and_free_of_lint():
     for command in (["format", "--check"], ["check", "--isolated", "--select", "E4,E7,E9,F,B,UP,SIM,RET,C4"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--line-length", "120", str(GENERATED)],
-            capture_output=True, text=True, check=False,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout
 

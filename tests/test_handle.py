@@ -15,7 +15,9 @@ from symloss.errors import SymlossError
 def test_importing_loads_neither_sympy_nor_a_framework():
     """A program that only wants errors or a version pays nothing."""
     program = "import sys, symloss; print({'sympy', 'numpy', 'tensorflow', 'jinja2'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "set()\n"
+    )
 
 
 def test_the_public_names_are_few_and_real():

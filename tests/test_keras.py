@@ -17,9 +17,16 @@ from tests.conftest import GENERATED, ROOT, load
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
 NAMESAKES = {
-    name: form.keras.name for name, form in FORMS.items() if form.keras is not None and name not in (
-        "binary_crossentropy_logits", "categorical_crossentropy_logits", "sparse_categorical_crossentropy_logits",
-        "focal_binary", "poisson_nll",
+    name: form.keras.name
+    for name, form in FORMS.items()
+    if form.keras is not None
+    and name
+    not in (
+        "binary_crossentropy_logits",
+        "categorical_crossentropy_logits",
+        "sparse_categorical_crossentropy_logits",
+        "focal_binary",
+        "poisson_nll",
     )
 }
 
@@ -117,12 +124,16 @@ def test_a_saved_model_loads_in_a_fresh_process(form_name, tmp_path):
     """The new process imports only the generated module; the loss comes back with its configuration."""
     form, module = FORMS[form_name], load("tensorflow", form_name)
     kind = next(
-        item for item in vars(module).values()
+        item
+        for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, keras.losses.Loss) and item.__module__ == module.__name__
     )
     accepted = inspect.signature(kind.__init__).parameters
-    given = {item.name: item.domain.lower + 0.25 for item in form.parameters
-             if item.name in accepted and item.domain.upper < 2 and item.domain.lower >= 0}
+    given = {
+        item.name: item.domain.lower + 0.25
+        for item in form.parameters
+        if item.name in accepted and item.domain.upper < 2 and item.domain.lower >= 0
+    }
     given |= {item.name: [1.0, 2.0, 0.5] for item in form.extra_inputs}
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3, "softmax")])
     model.compile(optimizer="sgd", loss=kind(**given, reduction="sum"))
@@ -143,7 +154,9 @@ def test_a_saved_model_loads_in_a_fresh_process(form_name, tmp_path):
         return
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
-    name, config = ast.literal_eval(done.stdout.strip().split("\n")[-1].replace("null", "None").replace("false", "False"))
+    name, config = ast.literal_eval(
+        done.stdout.strip().split("\n")[-1].replace("null", "None").replace("false", "False")
+    )
     assert name == kind.__name__
     assert config["reduction"] == "sum"
     for key, value in given.items():
@@ -223,10 +236,14 @@ def test_half_precision_is_computed_in_float32(form_name, dtype):
 def test_training_under_a_mixed_policy(policy):
     """The loss is finite and falls."""
     module = load("tensorflow", "binary_crossentropy")
-    features, targets, activation, outputs = _data("binary_crossentropy")
+    features, targets, _, outputs = _data("binary_crossentropy")
     keras.utils.set_random_seed(1)
     model = keras.Sequential(
-        [keras.layers.Input((5,)), keras.layers.Dense(8, "tanh", dtype=policy), keras.layers.Dense(outputs, dtype=policy)]
+        [
+            keras.layers.Input((5,)),
+            keras.layers.Dense(8, "tanh", dtype=policy),
+            keras.layers.Dense(outputs, dtype=policy),
+        ]
     )
     model.compile(optimizer=keras.optimizers.Adam(0.05), loss=module.BinaryCrossentropy(from_logits=True))
     history = model.fit(features, targets, epochs=10, verbose=0, shuffle=False).history["loss"]
@@ -236,7 +253,7 @@ def test_training_under_a_mixed_policy(policy):
 
 def test_jit_compiled_training():
     """model.compile(jit_compile=True) reaches the weights of the namesake."""
-    features, targets, activation, outputs = _data("huber")
+    features, targets, _, outputs = _data("huber")
     results = []
     for loss in (load("tensorflow", "huber").Huber(delta=0.5), keras.losses.Huber(delta=0.5)):
         keras.utils.set_random_seed(3)
@@ -321,7 +338,10 @@ def test_the_axis_argument_is_the_namesakes(axis):
     dice = np.random.default_rng(0)
     y_pred = keras.ops.softmax(dice.normal(size=(3, 3, 3)).astype("float32"), axis=axis)
     y_true = np.moveaxis(np.eye(3, dtype="float32")[dice.integers(0, 3, (3, 3))], -1, axis)
-    for name, kind in (("categorical_crossentropy", "CategoricalCrossentropy"), ("cosine_similarity", "CosineSimilarity")):
+    for name, kind in (
+        ("categorical_crossentropy", "CategoricalCrossentropy"),
+        ("cosine_similarity", "CosineSimilarity"),
+    ):
         ours = getattr(load("tensorflow", name), kind)(axis=axis, reduction=None)
         theirs = getattr(keras.losses, kind)(axis=axis, reduction=None)
         np.testing.assert_allclose(ours(y_true, y_pred), theirs(y_true, y_pred), rtol=1e-5, atol=1e-6)

@@ -6,11 +6,11 @@ import pytest
 
 from symloss import catalogue
 from symloss.derive import derive
-from symloss.errors import KernelError, UnsupportedError
 from symloss.emit import emit
+from symloss.errors import KernelError, UnsupportedError
 from symloss.kernel import OPERATIONS, Apply, Input, Kernel, Value
 from symloss.lower import lower
-from symloss.targets import NUMPY, TENSORFLOW, TARGETS, find
+from symloss.targets import NUMPY, TARGETS, TENSORFLOW, find
 
 Y = Value(Input("y_pred", "element"), "element")
 

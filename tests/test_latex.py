@@ -16,7 +16,7 @@ TROUBLE = re.compile(r"Warning|Overfull|Underfull|^!", re.MULTILINE)
 
 
 def test_every_document_compiles_without_a_warning(tmp_path):
-    """pdflatex on each standalone document and on one that inputs all fragments."""
+    """Pdflatex on each standalone document and on one that inputs all fragments."""
     assert shutil.which("pdflatex"), "pdflatex is needed: apt-get install texlive-latex-recommended lmodern"
     for path in (GENERATED / "docs").glob("*.tex"):
         shutil.copy(path, tmp_path)
@@ -26,7 +26,9 @@ def test_every_document_compiles_without_a_warning(tmp_path):
     for document in sorted(tmp_path.glob("*_document.tex")):
         done = subprocess.run(
             ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", document.name],
-            cwd=tmp_path, capture_output=True, check=False,
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
         )
         log = done.stdout.decode(errors="replace")
         assert done.returncode == 0, log[-1500:]

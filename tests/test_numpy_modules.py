@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from tests.conftest import GENERATED, load
 from symloss import catalogue
+from tests.conftest import GENERATED, load
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
 FUNCTIONS = ("loss", "gradient", "hessian", "loss_and_gradient", "gradient_and_hessian", "start_value")
@@ -16,8 +16,9 @@ FUNCTIONS = ("loss", "gradient", "hessian", "loss_and_gradient", "gradient_and_h
 
 def _batch(name, shape=(6,), dtype=np.float64, seed=0):
     """Valid arguments for a module."""
-    from symloss.verify.probes import _argument, _human, _true  # the verifier's own drawing of valid numbers
     import random
+
+    from symloss.verify.probes import _argument, _human, _true  # the verifier's own drawing of valid numbers
 
     form, dice = FORMS[name], random.Random(seed)
     count = int(np.prod(shape))

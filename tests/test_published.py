@@ -21,8 +21,8 @@ PUBLISHED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "kind", "y_true", "y_pred", "printed"), PUBLISHED)
-def test_numpy_prints_the_published_number(name, kind, y_true, y_pred, printed):
+@pytest.mark.parametrize(("name", "_kind", "y_true", "y_pred", "printed"), PUBLISHED)
+def test_numpy_prints_the_published_number(name, _kind, y_true, y_pred, printed):
     """Keras guards probabilities with epsilon 1e-7; NumPy does when asked to."""
     module = load("numpy", name)
     guarded = {"epsilon": 1e-7} if "epsilon" in module.METADATA["parameters"] else {}

@@ -5,11 +5,11 @@ import math
 
 import pytest
 
-from tests.conftest import GENERATED, ROOT, load
 from symloss import catalogue
 from symloss.verify.checks import LIMIT, Examination, verify_module
 from symloss.verify.oracle import Oracle, Point
 from symloss.verify.report import cause_of
+from tests.conftest import GENERATED, ROOT, load
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
 
@@ -52,8 +52,9 @@ def test_the_oracle_knows_results_by_hand(name, point, value, slope, curvature):
 
 
 def test_the_oracle_agrees_with_numerical_differentiation():
-    """mpmath's own derivatives of the oracle's values, for every elementwise loss."""
+    """Mpmath's own derivatives of the oracle's values, for every elementwise loss."""
     import mpmath
+
     from symloss.verify.probes import probes
 
     for form in FORMS.values():

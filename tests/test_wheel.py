@@ -12,7 +12,8 @@ def test_a_wheel_in_a_clean_environment_generates(tmp_path):
     """Built, installed without the checkout on the path, used from another folder."""
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(ROOT)],
-        check=True, capture_output=True,
+        check=True,
+        capture_output=True,
     )
     wheel = next((tmp_path / "dist").glob("*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
@@ -21,14 +22,28 @@ def test_a_wheel_in_a_clean_environment_generates(tmp_path):
 
     subprocess.run([sys.executable, "-m", "venv", "--system-site-packages", str(tmp_path / "venv")], check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--force-reinstall", str(wheel)]
+    install = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--force-reinstall",
+        str(wheel),
+    ]
     subprocess.run(install, check=True)
     far, environment = tmp_path / "far", {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
     far.mkdir()
     home = subprocess.run(
         [str(python), "-c", "import symloss; print(symloss.__file__)"],
-        cwd=far, env={**environment, "PYTHONPATH": ""}, capture_output=True, text=True, check=False,
+        cwd=far,
+        env={**environment, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     command = [str(python), "-m", "symloss", "generate", "huber", "categorical_crossentropy", "--out", "out"]
     environment["PYTHONPATH"] = os.pathsep.join([str(_site(python)), environment["PYTHONPATH"]])

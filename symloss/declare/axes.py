@@ -8,6 +8,7 @@ capture. Nothing is ever unrolled: the size of an axis is a symbol.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Self, cast
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -20,8 +21,8 @@ from symloss.errors import DeclarationError
 class Axis(Symbol):
     """A named axis; the symbol itself is the axis's size, so ``1 / classes`` is one over the number of classes."""
 
-    def __new__(cls, name: str) -> Axis:
-        return Symbol.__new__(cls, name, integer=True, positive=True)  # type: ignore[return-value]
+    def __new__(cls, name: str) -> Self:
+        return cast("Self", Symbol.__new__(cls, name, integer=True, positive=True))
 
     def index(self, letter: str) -> Index:
         """An index that runs over this axis, printed with the given letter."""
@@ -36,7 +37,7 @@ class Node(NotIterable, Expr):
     is_finite = True
     is_extended_real = True
 
-    def _eval_derivative(self, symbol: Symbol) -> Expr:
+    def _eval_derivative(self, _symbol: Symbol) -> Expr:
         return Integer(0)  # derivatives of nodes are taken by symloss.derive, never by SymPy
 
 
@@ -59,8 +60,8 @@ class Index(Node):
 class Data(NotIterable, Symbol):
     """A data argument; ``y_pred[k]`` is its entry at an index (or at an integer label) of an axis."""
 
-    def __new__(cls, name: str, **assumptions: bool | None) -> Data:
-        return Symbol.__new__(cls, name, **{"real": True, **assumptions})  # type: ignore[return-value]
+    def __new__(cls, name: str, **assumptions: bool | None) -> Self:
+        return cast("Self", Symbol.__new__(cls, name, **{"real": True, **assumptions}))
 
     def __getitem__(self, index: Expr) -> Element:
         if not isinstance(index, Index | Data):

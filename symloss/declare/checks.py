@@ -10,7 +10,7 @@ import sympy
 from sympy import Expr, Symbol
 
 from symloss.declare.axes import Binder, Element, Index, outermost_nodes
-from symloss.declare.domain import Interval, entries_of
+from symloss.declare.domain import Domain, Interval, entries_of
 from symloss.errors import DeclarationError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def identifier(name: str, reserved: frozenset[str]) -> None:
 def plain_text(text: str) -> None:
     """Texts end up in docstrings and LaTeX, so they are single lines that cannot leave them."""
     if not isinstance(text, str) or not text.strip() or not text.isprintable() or "\\" in text or '"""' in text:
-        raise DeclarationError(f"{text!r} is not a plain line of text; leave out quotes by threes, backslashes, newlines")
+        raise DeclarationError(
+            f"{text!r} is not a plain line of text; leave out quotes by threes, backslashes, newlines"
+        )
 
 
 def is_expression(expression: object) -> None:
@@ -77,7 +79,10 @@ def _roles(loss: Loss) -> None:
             "declare constants in parameters=… and further data in extra_inputs=…"
         )
     for item in loss.parameters:
-        if item.symbol.name not in {symbol.name for symbol in loss.full_expression.free_symbols} and loss.composed is None:
+        if (
+            item.symbol.name not in {symbol.name for symbol in loss.full_expression.free_symbols}
+            and loss.composed is None
+        ):
             raise DeclarationError(f"parameter {item.name} does not occur in the expression; remove it or use it")
     if loss.pred_symbol not in loss.full_expression.free_symbols:
         raise DeclarationError("y_pred does not occur in the expression, so the gradient is identically zero")
@@ -86,7 +91,9 @@ def _roles(loss: Loss) -> None:
 def _scalar(loss: Loss) -> None:
     bound = {node for binder in loss.full_expression.atoms(Binder) for node in binder.atoms(Index)}
     loose = {index for node in outermost_nodes(loss.full_expression) for index in node.atoms(Index)} - bound
-    loose |= {node.index for node in outermost_nodes(loss.full_expression) if isinstance(node, Element)} & loss.full_expression.atoms(Index)
+    loose |= {
+        node.index for node in outermost_nodes(loss.full_expression) if isinstance(node, Element)
+    } & loss.full_expression.atoms(Index)
     letters = sorted({index.letter for index in loose if not index.letter.startswith("_")})
     if letters:
         raise DeclarationError(
@@ -95,7 +102,7 @@ def _scalar(loss: Loss) -> None:
     data = {loss.true_symbol, loss.pred_symbol}
     if loss.full_expression.has(Element):
         indexed = {node.data for node in loss.full_expression.atoms(Element)}
-        bare = data & indexed & {leaf for leaf in _leaves_outside_elements(loss.full_expression)}
+        bare = data & indexed & set(_leaves_outside_elements(loss.full_expression))
         if bare:
             names = ", ".join(sorted(str(symbol) for symbol in bare))
             raise DeclarationError(f"{names} occurs with and without an index; index it everywhere")
@@ -127,8 +134,10 @@ def sample(interval: Interval, fraction: float) -> sympy.Rational:
     """A rational point inside an interval, ``fraction`` of the way along its finite or human-sized part."""
     lower = interval.lower if interval.lower != -sympy.oo and interval.lower > -1e9 else -3.0
     upper = interval.upper if interval.upper < 1e9 else max(lower, 0.0) + 3.0
-    return sympy.Rational(round((lower + (upper - lower) * fraction) * 997), 997) if upper - lower > 0.1 else (
-        sympy.Rational(lower) + (sympy.Rational(upper) - sympy.Rational(lower)) * sympy.Rational(fraction)
+    return (
+        sympy.Rational(round((lower + (upper - lower) * fraction) * 997), 997)
+        if upper - lower > 0.1
+        else (sympy.Rational(lower) + (sympy.Rational(upper) - sympy.Rational(lower)) * sympy.Rational(fraction))
     )
 
 
@@ -144,9 +153,9 @@ def sample_points(loss: Loss) -> list[dict[Symbol, sympy.Rational]]:
     return points
 
 
-def _domains(loss: Loss) -> list[tuple[Symbol, Interval]]:
+def _domains(loss: Loss) -> list[tuple[Symbol, Domain]]:
     symbols = loss.symbols
-    named = [item.domain for item in (*loss.parameters, *loss.extra_inputs)]
+    named = [*(item.domain for item in loss.parameters), *(item.domain for item in loss.extra_inputs)]
     return list(zip(symbols, [loss.y_true, loss.y_pred, *named], strict=True))  # type: ignore[arg-type]
 
 
@@ -195,10 +204,14 @@ def roots_of(gap: Expr, prediction: Symbol) -> list[Expr]:
             found = sympy.solve(piece, prediction)
         except NotImplementedError:
             continue
-        roots.extend(root for root in found if root.is_real is not False and _vanishes(gap.xreplace({prediction: root})))
+        roots.extend(
+            root for root in found if root.is_real is not False and _vanishes(gap.xreplace({prediction: root}))
+        )
     return roots
 
 
 def _vanishes(gap: Expr) -> bool:
-    numbers = {symbol: sympy.Rational(7 + 3 * place, 5) for place, symbol in enumerate(sorted(gap.free_symbols, key=str))}
+    numbers = {
+        symbol: sympy.Rational(7 + 3 * place, 5) for place, symbol in enumerate(sorted(gap.free_symbols, key=str))
+    }
     return bool(abs(gap.subs(numbers).evalf()) < 1e-9)

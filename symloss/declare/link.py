@@ -33,4 +33,4 @@ class Link:
 
 logit_link = Link("logit", lambda score, axis, at: 1 / (1 + sympy.exp(-score)), forward="logit")
 log_link = Link("log", lambda score, axis, at: sympy.exp(score), forward="log")
-softmax_link = Link("softmax", lambda score, axis, at: softmax(score, axis, at), over_axis=True, forward="log")  # type: ignore[arg-type]
+softmax_link = Link("softmax", softmax, over_axis=True, forward="log")  # type: ignore[arg-type]

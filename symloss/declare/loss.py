@@ -14,11 +14,13 @@ from sympy import Expr, Symbol
 
 from symloss.declare import axes, checks
 from symloss.declare.axes import Axis, Data, Element, substitute
-from symloss.declare.domain import ClassLabel, Domain, Interval, Signs, Simplex, entries_of, real
+from symloss.declare.domain import ClassLabel, Domain, Interval, Signs, Simplex, Vectors, entries_of, real
 from symloss.declare.link import Link
 from symloss.errors import DeclarationError
 
-RESERVED = frozenset({"y_true", "y_pred", "sample_weight", "reduction", "axis", "dtype", "name", "vector", "from_logits"})
+RESERVED = frozenset(
+    {"y_true", "y_pred", "sample_weight", "reduction", "axis", "dtype", "name", "vector", "from_logits"}
+)
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,12 @@ class Loss:
     """One loss per sample, ``expression`` in the symbols ``y_true`` and ``y_pred``, its parameters and extra inputs.
 
     ``forms`` names what is generated: ``{"prediction": …}`` for the expression as declared, ``{"raw": …}`` for the
-    expression with the link composed, or both. ``minimiser`` is an expression in y_true whose weighted mean over the samples is the
-    best constant prediction; elementwise losses rarely need it, it is solved for. ``where`` defines further symbols that the expression uses, as a paper
-    does: ``where={label: (1 - s) * y_true + s / 2}``, or ``{label[k]: …}`` for one with an index. Symbols are matched by name, so ``Symbol("y_pred")`` is as good as
-    the one symloss exports. Raises DeclarationError for a free symbol without a role, a default outside its domain,
-    a value that jumps, a derivative that is zero everywhere, and functions nothing can be generated for.
+    expression with the link composed, or both. ``where`` defines further symbols that the expression uses, as a paper
+    does: ``where={label: (1 - s) * y_true + s / 2}``, or ``{label[k]: …}`` for one with an index. ``minimiser`` is an
+    expression in y_true whose weighted mean over the samples is the best constant prediction; elementwise losses
+    rarely need it, it is solved for. Symbols are matched by name, so ``Symbol("y_pred")`` is as good as the one symloss
+    exports. Raises DeclarationError for a free symbol without a role, a default outside its domain, a value that
+    jumps, a derivative that is zero everywhere, and functions nothing can be generated for.
     """
 
     name: str
@@ -148,9 +151,8 @@ class Loss:
     @property
     def symbols(self) -> tuple[Symbol, ...]:
         """Every symbol that has a role, assumptions included."""
-        named = [
-            Symbol(item.name, real=True, **_assumptions(item.domain)) for item in (*self.parameters, *self.extra_inputs)
-        ]
+        items: list[Parameter | ExtraInput] = [*self.parameters, *self.extra_inputs]
+        named = [Symbol(item.name, real=True, **_assumptions(item.domain)) for item in items]
         return (self.true_symbol, self.pred_symbol, *named)
 
     @cached_property
@@ -168,7 +170,7 @@ class Loss:
     def full_expression(self) -> Expr:
         """The expression with everything under ``where`` substituted."""
         expression = self.expression
-        for symbol, part in reversed(self.where.items()):
+        for symbol, part in reversed(list(self.where.items())):
             expression = substitute(expression, symbol, part)
         return expression
 
@@ -214,9 +216,11 @@ class Loss:
     def _with_link_composed(self, name: str) -> Loss:
         if self.link is None:
             raise DeclarationError(f"{self.name}: the form {name!r} takes raw scores, but no link is declared")
-        fixed = {symbol: self.fixed_by_link[symbol.name] for symbol in self.symbols if symbol.name in self.fixed_by_link}
+        fixed = {
+            symbol: self.fixed_by_link[symbol.name] for symbol in self.symbols if symbol.name in self.fixed_by_link
+        }
         rational = {symbol: sympy.nsimplify(value) for symbol, value in fixed.items()}
-        domain = replace(self.y_pred, entries=real) if hasattr(self.y_pred, "entries") else real
+        domain: Domain = replace(self.y_pred, entries=real) if isinstance(self.y_pred, Vectors) else real
         score = Data("y_pred", **_assumptions(domain))
         link, axis = self.link, self.axis
 

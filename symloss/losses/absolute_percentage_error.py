@@ -17,5 +17,7 @@ absolute_percentage_error = Loss(
         Parameter(factor, 1.0, positive, "1 for fractions, 100 for per cent"),
     ),
     keras=KerasName("MeanAbsolutePercentageError", defaults={"epsilon": "epsilon"}, fixed={"factor": 100.0}),
-    references=("Hyndman, R. J., Koehler, A. B. (2006), Another look at measures of forecast accuracy, IJF 22, 679-688.",),
+    references=(
+        "Hyndman, R. J., Koehler, A. B. (2006), Another look at measures of forecast accuracy, IJF 22, 679-688.",
+    ),
 )

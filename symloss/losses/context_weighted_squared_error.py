@@ -12,5 +12,7 @@ context_weighted_squared_error = Loss(
     family="regression",
     expression=context_weight * (y_pred - y_true) ** 2,
     extra_inputs=(ExtraInput(context_weight, nonnegative, "how much the element counts in its context"),),
-    references=("Aitken, A. C. (1936), On least squares and linear combinations of observations, Proc. RSE 55, 42-48.",),
+    references=(
+        "Aitken, A. C. (1936), On least squares and linear combinations of observations, Proc. RSE 55, 42-48.",
+    ),
 )

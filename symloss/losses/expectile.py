@@ -13,7 +13,5 @@ expectile = Loss(
     family="asymmetric regression",
     expression=Piecewise((tau * residual**2, y_true > y_pred), ((1 - tau) * residual**2, True)),
     parameters=(Parameter(tau, 0.5, open_unit, "the expectile to predict; the weight of under-prediction"),),
-    references=(
-        "Newey, W. K., Powell, J. L. (1987), Asymmetric least squares estimation and testing, Econometrica 55, 819-847.",
-    ),
+    references=("Newey, W. K., Powell, J. L. (1987), Asymmetric least squares estimation, Econometrica 55, 819-847.",),
 )

@@ -12,7 +12,6 @@ from symloss.declare import (
     Simplex,
     Vectors,
     clamp,
-    nonnegative,
     sum_over,
     y_pred,
     y_true,

@@ -14,7 +14,6 @@ pseudo_huber = Loss(
     expression=delta**2 * (sqrt(1 + (residual / delta) ** 2) - 1),
     parameters=(Parameter(delta, 1.0, positive, "residual around which the loss turns from squared to absolute"),),
     references=(
-        "Charbonnier, Blanc-Feraud, Aubert, Barlaud (1997), Deterministic edge-preserving regularization "
-        "in computed imaging, IEEE Trans. Image Process. 6, 298-311.",
+        "Charbonnier et al. (1997), Deterministic edge-preserving regularization in computed imaging, IEEE TIP 6.",
     ),
 )

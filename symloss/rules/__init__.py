@@ -1,5 +1,7 @@
-"""Named stabilising identities. ``lift`` brings a textbook expression to stable atoms, ``finish`` polishes results
-that are not differentiated again. Tests sample every rule of ``LIFTING`` and ``FINISHING`` against exact arithmetic.
+"""Named stabilising identities.
+
+``lift`` brings a textbook expression to stable atoms, ``finish`` polishes results that are not differentiated again.
+Tests sample every rule of ``LIFTING`` and ``FINISHING`` against exact arithmetic.
 """
 
 from __future__ import annotations

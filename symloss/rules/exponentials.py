@@ -107,16 +107,46 @@ def _reciprocal_cosh(node: Expr) -> Expr | None:
 
 
 RULES = (
-    Rule("power of two exponentials", _power_of_sum, "exp overflows from 710, the quotient is inf/inf",
-         "1/(1 + e^-x) = sigmoid(x)", lambda: 1 / (1 + sympy.exp(-_x))),
-    Rule("exponential into sigmoid", _exponential_into_sigmoid, "inf * 0 for large x",
-         "e^x sigmoid(-x) = sigmoid(x)", lambda: sympy.exp(_x) * sigmoid(-_x)),
-    Rule("complement of a sigmoid", _complement, "1 - sigmoid(x) is 0 from x = 37",
-         "1 - sigmoid(x) = sigmoid(-x)", lambda: 1 - sigmoid(_x)),
-    Rule("exponential minus one", _minus_its_coefficient, "e^x - 1 is 0 below 1e-16", "e^x - 1 = expm1(x)",
-         lambda: 3 * sympy.exp(_x) - 3),
-    Rule("exponential minus its tangent", _minus_its_exponent, "e^x - 1 - x is 0 below 1e-8",
-         "Taylor series at 0", lambda: exp_minus_one(_x) - _x),
-    Rule("reciprocal of cosh", _reciprocal_cosh, "cosh overflows from 711", "definition of sech",
-         lambda: 1 / sympy.cosh(_x) ** 2),
+    Rule(
+        "power of two exponentials",
+        _power_of_sum,
+        "exp overflows from 710, the quotient is inf/inf",
+        "1/(1 + e^-x) = sigmoid(x)",
+        lambda: 1 / (1 + sympy.exp(-_x)),
+    ),
+    Rule(
+        "exponential into sigmoid",
+        _exponential_into_sigmoid,
+        "inf * 0 for large x",
+        "e^x sigmoid(-x) = sigmoid(x)",
+        lambda: sympy.exp(_x) * sigmoid(-_x),
+    ),
+    Rule(
+        "complement of a sigmoid",
+        _complement,
+        "1 - sigmoid(x) is 0 from x = 37",
+        "1 - sigmoid(x) = sigmoid(-x)",
+        lambda: 1 - sigmoid(_x),
+    ),
+    Rule(
+        "exponential minus one",
+        _minus_its_coefficient,
+        "e^x - 1 is 0 below 1e-16",
+        "e^x - 1 = expm1(x)",
+        lambda: 3 * sympy.exp(_x) - 3,
+    ),
+    Rule(
+        "exponential minus its tangent",
+        _minus_its_exponent,
+        "e^x - 1 - x is 0 below 1e-8",
+        "Taylor series at 0",
+        lambda: exp_minus_one(_x) - _x,
+    ),
+    Rule(
+        "reciprocal of cosh",
+        _reciprocal_cosh,
+        "cosh overflows from 711",
+        "definition of sech",
+        lambda: 1 / sympy.cosh(_x) ** 2,
+    ),
 )

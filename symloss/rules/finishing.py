@@ -138,16 +138,46 @@ def _example_softmax() -> Expr:
 
 
 RULES = (
-    Rule("minus the softmax mean", _minus_softmax_mean, "v_j - v_j is 0 for a confident class",
-         "v - (s v + rest) = (1 - s) v - rest", lambda: _example_mean()),
-    Rule("reciprocals at the label", _reciprocals_at_label, "1/T - 1/u cancels for a confident prediction",
-         "1/T - 1/u = -(T - u)/(T u)", lambda: _example_reciprocals()),
-    Rule("difference of exponentials", _difference_of_exponentials, "e^x - 1 keeps no digit for small x",
-         "e^a - y e^b = e^b (expm1(a - b) - (y - 1))", lambda: sympy.exp(_x) - _a),
-    Rule("excess of a ratio", _excess_of_ratio, "cancels where the ratio is near 1",
-         "t - log1p(t) by the series of atanh", lambda: _a / _b - 1 - sympy.log(_a / _b)),
-    Rule("share minus label", _share_minus_label, "sigmoid(x) - 1 is 0 from x = 37",
-         "s - c = (1 - c) s - c (1 - s)", lambda: sigmoid(_x) - _a),
-    Rule("one minus softmax", _one_minus_softmax, "0 for a confident class", "share of the other classes",
-         _example_softmax),
+    Rule(
+        "minus the softmax mean",
+        _minus_softmax_mean,
+        "v_j - v_j is 0 for a confident class",
+        "v - (s v + rest) = (1 - s) v - rest",
+        _example_mean,
+    ),
+    Rule(
+        "reciprocals at the label",
+        _reciprocals_at_label,
+        "1/T - 1/u cancels for a confident prediction",
+        "1/T - 1/u = -(T - u)/(T u)",
+        _example_reciprocals,
+    ),
+    Rule(
+        "difference of exponentials",
+        _difference_of_exponentials,
+        "e^x - 1 keeps no digit for small x",
+        "e^a - y e^b = e^b (expm1(a - b) - (y - 1))",
+        lambda: sympy.exp(_x) - _a,
+    ),
+    Rule(
+        "excess of a ratio",
+        _excess_of_ratio,
+        "cancels where the ratio is near 1",
+        "t - log1p(t) by the series of atanh",
+        lambda: _a / _b - 1 - sympy.log(_a / _b),
+    ),
+    Rule(
+        "share minus label",
+        _share_minus_label,
+        "sigmoid(x) - 1 is 0 from x = 37",
+        "s - c = (1 - c) s - c (1 - s)",
+        lambda: sigmoid(_x) - _a,
+    ),
+    Rule(
+        "one minus softmax",
+        _one_minus_softmax,
+        "0 for a confident class",
+        "share of the other classes",
+        _example_softmax,
+    ),
 )

@@ -13,7 +13,7 @@ _b, _e = sympy.symbols("b e", positive=True)
 
 
 def _square_root_of_square(square: Expr) -> Expr | None:
-    """z with z² equal to the expression, when every factor has an even power; else None."""
+    """Z with z² equal to the expression, when every factor has an even power; else None."""
     root = sympy.Integer(1)
     for factor in sympy.Mul.make_args(square):
         base, exponent = factor.as_base_exp()
@@ -63,10 +63,25 @@ def _parametric_power(node: Expr) -> Expr | None:
 
 
 RULES = (
-    Rule("root of one plus a square", _root_of_one_plus_square, "z^2 overflows from 1e154",
-         "scaled hypotenuse", lambda: sympy.sqrt(1 + _x**2)),
-    Rule("excess of the hypotenuse", _excess, "sqrt(1 + z^2) - 1 is 0 below 1e-8",
-         "sqrt(1 + z^2) - 1 = z^2/(1 + sqrt(1 + z^2))", lambda: hypotenuse(_x) - 1),
-    Rule("parametric power", _parametric_power, "e b^(e-1) b' is 0 * inf at b = 0",
-         "logarithmic derivative", lambda: _b**_e),
+    Rule(
+        "root of one plus a square",
+        _root_of_one_plus_square,
+        "z^2 overflows from 1e154",
+        "scaled hypotenuse",
+        lambda: sympy.sqrt(1 + _x**2),
+    ),
+    Rule(
+        "excess of the hypotenuse",
+        _excess,
+        "sqrt(1 + z^2) - 1 is 0 below 1e-8",
+        "sqrt(1 + z^2) - 1 = z^2/(1 + sqrt(1 + z^2))",
+        lambda: hypotenuse(_x) - 1,
+    ),
+    Rule(
+        "parametric power",
+        _parametric_power,
+        "e b^(e-1) b' is 0 * inf at b = 0",
+        "logarithmic derivative",
+        lambda: _b**_e,
+    ),
 )

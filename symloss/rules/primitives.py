@@ -31,7 +31,7 @@ def _tanh(node: Expr) -> Expr | None:
 
 
 def _hyperbolic(node: Expr) -> Expr | None:
-    """cosh and sinh outside a logarithm are sums of exponentials."""
+    """Cosh and sinh outside a logarithm are sums of exponentials."""
     if isinstance(node, sympy.sinh):
         return (sympy.exp(node.args[0]) - sympy.exp(-node.args[0])) / 2
     return None
@@ -79,13 +79,23 @@ def _exponential_times(node: Expr) -> Expr | None:
 
 
 RULES = (
-    Rule("absolute value", _absolute, "SymPy derives a DiracDelta", "almost-everywhere derivative",
-         lambda: sympy.Abs(_x)),
-    Rule("maximum", _extremum, "SymPy derives a Heaviside, 1/2 at a tie", "almost-everywhere derivative",
-         lambda: sympy.Max(_x, 1)),
-    Rule("hyperbolic tangent", _tanh, "1 - tanh(x)^2 is 0 from |x| = 19", "sech(x)^2 = 1 - tanh(x)^2",
-         lambda: sympy.tanh(_x)),
+    Rule(
+        "absolute value", _absolute, "SymPy derives a DiracDelta", "almost-everywhere derivative", lambda: sympy.Abs(_x)
+    ),
+    Rule(
+        "maximum",
+        _extremum,
+        "SymPy derives a Heaviside, 1/2 at a tie",
+        "almost-everywhere derivative",
+        lambda: sympy.Max(_x, 1),
+    ),
+    Rule(
+        "hyperbolic tangent",
+        _tanh,
+        "1 - tanh(x)^2 is 0 from |x| = 19",
+        "sech(x)^2 = 1 - tanh(x)^2",
+        lambda: sympy.tanh(_x),
+    ),
     Rule("a log b", _logarithm_times, "0 * log(0) is NaN", "limit of a log b at a = 0", lambda: _y * sympy.log(_y)),
-    Rule("a exp b", _exponential_times, "0 * exp(800) is NaN", "exp(b) = exp(b/2)^2",
-         lambda: _y * sympy.exp(_x)),
+    Rule("a exp b", _exponential_times, "0 * exp(800) is NaN", "exp(b) = exp(b/2)^2", lambda: _y * sympy.exp(_x)),
 )

@@ -57,6 +57,11 @@ def _example_share() -> Expr:
 
 
 RULES = (
-    Rule("share of a sum", _share, "the derivative p/P^2 overflows before its parts do", "quotient kept whole",
-         _example_share),
+    Rule(
+        "share of a sum",
+        _share,
+        "the derivative p/P^2 overflows before its parts do",
+        "quotient kept whole",
+        _example_share,
+    ),
 )

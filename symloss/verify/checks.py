@@ -73,7 +73,7 @@ def _half_ulp_away(point: Point, loss: Loss) -> Iterable[Point]:
             other = nudged(number)
             if other is not None:
                 moved = (*entries[:place], other, *entries[place + 1 :]) if isinstance(entries, tuple) else other
-                yield replace(point, **{name: moved})
+                yield replace(point, **{name: moved})  # type: ignore[arg-type]
     for name, number in point.constants.items():
         other = nudged(number)
         if other is not None:
@@ -113,21 +113,21 @@ def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowMo
         for function, got in results.items():
             expected = [truth.value] if function == "value" else list(getattr(truth, function))
             for place, (number, exact) in enumerate(zip(got, expected, strict=True)):
-                error = _error(examination, point, function, place, float(number), exact, report.target)
-                if error <= LIMIT:
-                    report.record(function, error)
+                size = _error(examination, point, function, place, float(number), exact, report.target)
+                if size <= LIMIT:
+                    report.record(function, size)
                     continue
-                failure = Failure(
-                    report.loss, report.target, function, probe.group, point, float(number), float(exact)
-                )
-                wrong.setdefault(function, []).append((failure, error))
+                failure = Failure(report.loss, report.target, function, probe.group, point, float(number), float(exact))
+                wrong.setdefault(function, []).append((failure, size))
     for items in wrong.values():
         worst = max(items, key=lambda item: item[1])[0]
         cause = cause_of([(failure.got, failure.expected) for failure, _ in items])
         report.failures.append(replace(worst, cause=cause))
 
 
-def _error(examination: Examination, point: Point, function: str, place: int, got: float, exact: mpf, target: str) -> float:
+def _error(
+    examination: Examination, point: Point, function: str, place: int, got: float, exact: mpf, target: str
+) -> float:
     """Ulps of the result divided by 1 + S; 0 where the truth is undefined (a kink, 0/0)."""
     if mpmath.isnan(exact):
         return 0.0
@@ -207,7 +207,11 @@ def _numpy_reductions(examination: Examination, emitted: NumpyModule, report: Re
         expected = {
             "none": (value * factor, gradient * spread, hessian * spread),
             "sum": ((value * factor).sum(), gradient * spread, hessian * spread),
-            "mean": ((value * factor).sum() / factor.sum(), gradient * spread / factor.sum(), hessian * spread / factor.sum()),
+            "mean": (
+                (value * factor).sum() / factor.sum(),
+                gradient * spread / factor.sum(),
+                hessian * spread / factor.sum(),
+            ),
         }
         for reduction, wanted in expected.items():
             for name, exact in zip(("loss", "gradient", "hessian"), wanted, strict=True):
@@ -217,7 +221,12 @@ def _numpy_reductions(examination: Examination, emitted: NumpyModule, report: Re
     twice = np.repeat(np.arange(len(points)), 2)
     repeated = {name: item[twice] if isinstance(item, np.ndarray) else item for name, item in keywords.items()}
     doubled = module.loss(y_true[twice], y_pred[twice], **repeated)
-    _close(report, "loss, weight 2", module.loss(y_true, y_pred, sample_weight=np.full(len(points), 2.0), **keywords), doubled)
+    _close(
+        report,
+        "loss, weight 2",
+        module.loss(y_true, y_pred, sample_weight=np.full(len(points), 2.0), **keywords),
+        doubled,
+    )
 
 
 def _numpy_pairs(examination: Examination, emitted: NumpyModule, report: Report) -> None:
@@ -245,7 +254,9 @@ def _numpy_products(examination: Examination, emitted: NumpyModule, report: Repo
     _close(report, "hessian_vector_product", got, exact)
     full = emitted.module.hessian_full(y_true, y_pred, reduction="sum", **keywords)
     _close(report, "hessian_full", full @ vector, exact)
-    _close(report, "hessian_full, diagonal", np.diagonal(full, axis1=-2, axis2=-1), _batch_truth(examination, points)[2])
+    _close(
+        report, "hessian_full, diagonal", np.diagonal(full, axis1=-2, axis2=-1), _batch_truth(examination, points)[2]
+    )
 
 
 def _numpy_start_value(examination: Examination, emitted: NumpyModule, report: Report) -> None:
@@ -266,7 +277,9 @@ def _numpy_start_value(examination: Examination, emitted: NumpyModule, report: R
         for sign in (-1, 1):
             there = _total(examination, points, weight, start + sign * step * direction)
             if there is not None and here is not None and there < here - 1e-12 * abs(here):
-                report.failures.append(Failure(loss.name, "numpy", "start_value", "batch", None, here, there, "not best"))
+                report.failures.append(
+                    Failure(loss.name, "numpy", "start_value", "batch", None, here, there, "not best")
+                )
                 return
 
 
@@ -379,11 +392,23 @@ def _finite_differences(examination: Examination, emitted: NumpyModule | Tensorf
             width = 2 * step
             values = [emitted.value(side) for side in sides]
             slopes = [emitted.gradient(side)[place] for side in sides]
-            _near(report, "gradient, finite differences", point, gradient[place], (values[1] - values[0]) / width,
-                  slack=1e-9 * max(map(abs, values)) / step + abs(slopes[1] - slopes[0]))
+            _near(
+                report,
+                "gradient, finite differences",
+                point,
+                gradient[place],
+                (values[1] - values[0]) / width,
+                slack=1e-9 * max(map(abs, values)) / step + abs(slopes[1] - slopes[0]),
+            )
             curvatures = [emitted.hessian(side)[place] for side in sides]
-            _near(report, "hessian, finite differences", point, hessian[place], (slopes[1] - slopes[0]) / width,
-                  slack=1e-9 * max(map(abs, slopes)) / step + abs(curvatures[1] - curvatures[0]))
+            _near(
+                report,
+                "hessian, finite differences",
+                point,
+                hessian[place],
+                (slopes[1] - slopes[0]) / width,
+                slack=1e-9 * max(map(abs, slopes)) / step + abs(curvatures[1] - curvatures[0]),
+            )
 
 
 def _near(report: Report, function: str, point: Point, got: float, wanted: float, slack: float) -> None:

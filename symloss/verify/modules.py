@@ -82,7 +82,11 @@ class NumpyModule:
 
     def all(self, point: Point) -> dict[str, np.ndarray]:
         """Value, gradient and Hessian of one sample."""
-        return {"value": np.array([self.value(point)]), "gradient": self.gradient(point), "hessian": self.hessian(point)}
+        return {
+            "value": np.array([self.value(point)]),
+            "gradient": self.gradient(point),
+            "hessian": self.hessian(point),
+        }
 
     def value(self, point: Point) -> float:
         return float(self._call("loss", point)[0])
@@ -104,9 +108,9 @@ class TensorflowModule:
     target = "tensorflow"
 
     def __init__(self, loss: Loss, module: ModuleType) -> None:
-        import tensorflow
+        import tensorflow as tf
 
-        self.tf = tensorflow
+        self.tf = tf
         self.loss = loss
         self.module = module
         self.function = getattr(module, loss.name)
@@ -139,9 +143,7 @@ class TensorflowModule:
             gradient = inner.gradient(value, moving)
             entries = tf.unstack(gradient, axis=-1)
         rows = [outer.gradient(entry, moving) for entry in entries]
-        diagonal = [
-            np.zeros(len(points)) if row is None else row.numpy()[:, place] for place, row in enumerate(rows)
-        ]
+        diagonal = [np.zeros(len(points)) if row is None else row.numpy()[:, place] for place, row in enumerate(rows)]
         return value.numpy(), gradient.numpy(), np.stack(diagonal, axis=-1)
 
     def all(self, point: Point) -> dict[str, np.ndarray]:
@@ -159,7 +161,7 @@ class TensorflowModule:
         return self.evaluate([point])[2][0]  # type: ignore[no-any-return]
 
 
-FACES: dict[str, type[NumpyModule] | type[TensorflowModule]] = {
+FACES: dict[str, type[NumpyModule | TensorflowModule]] = {
     "numpy": NumpyModule,
     "tensorflow": TensorflowModule,
 }

@@ -295,7 +295,8 @@ def _compose_power(inner: Series, exponent: mpf) -> Series:
     if exponent == int(exponent) and exponent >= 0:
         falling = [mpf(1), exponent, exponent * (exponent - 1)]
         values = [
-            coefficient * x ** (exponent - order) if coefficient else mpf(0) for order, coefficient in enumerate(falling)
+            coefficient * x ** (exponent - order) if coefficient else mpf(0)
+            for order, coefficient in enumerate(falling)
         ]
         return _chain(inner, *values)
     if x == 0:
@@ -323,8 +324,6 @@ def _compose(node: Basic, inner: Series) -> Series:
     if rule is None:
         raise TypeError(f"the oracle has no rule for {type(node).__name__}")
     return _chain(inner, *rule(x))
-
-
 
 
 _DERIVATIVES = {

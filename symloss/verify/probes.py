@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from symloss.declare import ClassLabel, Interval, Loss, Signs, Simplex, Vectors, nonnegative, real
 from symloss.declare.domain import Domain, entries_of
 from symloss.verify.oracle import Point
 
 CLASSES = 4
+Draw = Callable[[Interval, random.Random], float]
+Entries = float | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def probes(loss: Loss, seed: int = 20_240_601, count: int = 24) -> list[Probe]:
     return drawn
 
 
-def _draw(loss: Loss, dice: random.Random, number: object, constants: dict[str, float] | None = None) -> Point:
+def _draw(loss: Loss, dice: random.Random, number: Draw, constants: dict[str, float] | None = None) -> Point:
     size = None if loss.is_elementwise else CLASSES
     return Point(
         _true(loss.y_true, dice, number, size),
@@ -70,7 +73,7 @@ def _human(domain: Interval, dice: random.Random) -> float:
     return dice.gauss(0.0, 3.0)
 
 
-def _extreme(loss: Loss):  # noqa: ANN202 - a drawing function
+def _extreme(loss: Loss) -> Draw:
     """Every scale that a score or residual can have; scores stop at 1e4, where exponentials leave every float."""
     grows = bool({function.__name__ for function in _functions(loss)} & {"exp", "cosh", "sinh", "log"})
 
@@ -82,7 +85,11 @@ def _extreme(loss: Loss):  # noqa: ANN202 - a drawing function
         if math.isfinite(lower):
             drawn = lower + 10 ** dice.uniform(-30, 30)
             return math.nextafter(lower, upper) if drawn == lower and domain.lower_open else drawn
-        size = 10 ** (dice.uniform(-12, 4) if grows and loss.composed is not None or _is_score(loss) else dice.uniform(-300, 300))
+        size = 10 ** (
+            dice.uniform(-12, 4)
+            if (grows and loss.composed is not None) or _is_score(loss)
+            else dice.uniform(-300, 300)
+        )
         if not loss.is_elementwise and loss.composed is None:
             size = 10 ** dice.uniform(-100, 100)
         return dice.choice((-1, 1)) * size
@@ -98,7 +105,7 @@ def _functions(loss: Loss) -> set[type]:
     return {type(node) for node in loss.full_expression.atoms(*_GROWING)}
 
 
-def _true(domain: Domain, dice: random.Random, number, size: int | None):  # noqa: ANN001, ANN202
+def _true(domain: Domain, dice: random.Random, number: Draw, size: int | None) -> Entries:
     match domain:
         case Signs():
             return float(dice.choice((-1, 1)))
@@ -120,16 +127,18 @@ def _dyadic_shares(dice: random.Random) -> tuple[float, ...]:
     """Soft labels whose sum is one exactly."""
     cuts = sorted(dice.sample(range(1, 64), CLASSES - 1))
     ends = [0, *cuts, 64]
-    return tuple((right - left) / 64 for left, right in zip(ends, ends[1:], strict=False))
+    return tuple((right - left) / 64 for left, right in pairwise(ends))
 
 
-def _argument(domain: Domain, dice: random.Random, number, size: int | None):  # noqa: ANN001, ANN202
+def _argument(domain: Domain, dice: random.Random, number: Draw, size: int | None) -> Entries:
     if isinstance(domain, Simplex | Vectors):
         entries = entries_of(domain)
         if number is _human or math.isfinite(entries.upper):
             return tuple(number(entries, dice) for _ in range(size or CLASSES))
         scale = abs(number(entries, dice))  # one scale for a vector, entries apart by their own
-        return tuple(scale * abs(dice.gauss(0, 1)) if entries.lower == 0 else scale * dice.gauss(0, 1) for _ in range(CLASSES))
+        return tuple(
+            scale * abs(dice.gauss(0, 1)) if entries.lower == 0 else scale * dice.gauss(0, 1) for _ in range(CLASSES)
+        )
     return number(entries_of(domain), dice)
 
 
