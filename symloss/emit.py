@@ -13,7 +13,7 @@ from fractions import Fraction
 from symloss.errors import UnsupportedError
 from symloss.kernel import Apply, Constant, Input, Kernel, Value
 from symloss.targets import Spelling, Target
-from symloss.targets.target import CALL, PRODUCT, UNARY
+from symloss.targets.target import CALL, MIRRORED, PRODUCT, UNARY
 
 _LONGEST_INLINE = 64
 _LONGEST_LINE = 80
@@ -128,11 +128,14 @@ class _Emitter:
                 f"{self.target.name} has no {definition.operation}, which {self.kernel.loss} needs; "
                 "choose another target or rewrite the formula"
             )
-        self._shorten(definition.operands)
+        operands = definition.operands
+        if definition.operation in MIRRORED and self._number(operands[0]) is not None:
+            spelling, operands = MIRRORED[definition.operation], operands[::-1]
+        self._shorten(operands)
         if definition.operation == "select":
             return self._select(definition, spelling)
-        operands = [self._operand(operand, spelling, place) for place, operand in enumerate(definition.operands)]
-        return spelling.text.format(*operands), spelling.binds
+        texts = [self._operand(operand, spelling, place) for place, operand in enumerate(operands)]
+        return spelling.text.format(*texts), spelling.binds
 
     def _shorten(self, operands: tuple[int, ...]) -> None:
         """Give the longest operands lines of their own until the rest fits on one."""

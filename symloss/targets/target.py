@@ -67,6 +67,10 @@ ARITHMETIC: Mapping[str, Spelling] = {
 }
 
 
+# How a comparison reads with its operands exchanged, so that a constant never stands first.
+MIRRORED: Mapping[str, Spelling] = {"less": compare(">"), "less_equal": compare(">=")}
+
+
 def calls(prefix: str, **names: str) -> dict[str, Spelling]:
     """Plain function calls: ``calls("np.", absolute="abs")`` spells absolute as ``np.abs({0})``."""
     return {operation: Spelling(f"{prefix}{name}") for operation, name in names.items()}
