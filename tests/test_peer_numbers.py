@@ -236,7 +236,9 @@ def across(bridge: Bridge, record: Record, inputs: dict[str, np.ndarray], functi
         return bridge.scale * result + bridge.constant(inputs)
     slope = bridge.scale if bridge.slope is None else bridge.slope
     with np.errstate(invalid="ignore"):  # 0 · inf where the library takes logarithms that underflow here
-        return slope * result * np.reshape(bridge.chain(inputs), np.shape(result) if np.ndim(bridge.chain(inputs)) else ())
+        return (
+            slope * result * np.reshape(bridge.chain(inputs), np.shape(result) if np.ndim(bridge.chain(inputs)) else ())
+        )
 
 
 def numeric_gradient(bridge: Bridge, record: Record, inputs: dict[str, np.ndarray]) -> np.ndarray:
