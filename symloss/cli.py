@@ -85,19 +85,15 @@ def show(
     name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")], as_json: Json = False
 ) -> None:
     """Show formula, gradient, Hessian, kinks and parameters in readable Unicode."""
-    from symloss.handle import load
+    from symloss.handle import load, load_file
     from symloss.presentation import as_data, as_text
 
-    handles = [load(name)] if not name.endswith(".py") else _handles(Path(name))
-    for handle in handles:
-        typer.echo(json.dumps(as_data(handle), indent=2) if as_json else as_text(handle))
-
-
-def _handles(path: Path) -> list[Any]:
-    from symloss import catalogue
-    from symloss.handle import Handle
-
-    return [Handle(form, loss) for loss in catalogue.from_file(path) for form in loss.generated_forms()]
+    handles = load_file(Path(name)) if name.endswith(".py") else [load(name)]
+    if as_json:
+        shown = [as_data(handle) for handle in handles]
+        typer.echo(json.dumps(shown if len(shown) > 1 else shown[0], indent=2))
+        return
+    typer.echo("\n\n".join(as_text(handle) for handle in handles))
 
 
 @app.command(

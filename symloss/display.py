@@ -50,7 +50,7 @@ class Notation:
             symbol: Symbol(self._unicode_name(symbol.name), positive=symbol.is_positive)
             for symbol in shown.atoms(Symbol)
         }
-        return str(sympy.pretty(shown.xreplace(names), use_unicode=True, order="none"))
+        return str(sympy.pretty(shown.xreplace(names), use_unicode=True, order="none", wrap_line=False))
 
     def _latex_name(self, name: str) -> str:
         base, _, index = name.partition("@")
@@ -69,6 +69,9 @@ class Notation:
     def _unicode_name(self, name: str) -> str:
         base, _, index = name.partition("@")
         written = {"y_true": "y", "y_pred": "ŷ", "residual": "r", "margin": "m", "vector": "v"}.get(base)
+        for suffix, primes in (("_slope", "′"), ("_curvature", "″")):
+            if base.endswith(suffix):
+                written = self._unicode_name(base.removesuffix(suffix)) + primes
         written = written or _UNICODE.get(base, base)
         return f"{written}[{self._unicode_name(index)}]" if index else written
 
@@ -93,6 +96,8 @@ class Notation:
             return self._binder(node)
         if type(node) in self.functions:
             return self.functions[type(node)](*[self.shown(argument) for argument in node.args])
+        if isinstance(node, sympy.Eq):
+            return sympy.Eq(*[self.shown(argument) for argument in node.args], evaluate=False)  # type: ignore[return-value]
         if not node.args:
             return node  # type: ignore[return-value]
         return node.func(*[self.shown(argument) for argument in node.args])  # type: ignore[return-value]

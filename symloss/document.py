@@ -18,7 +18,7 @@ from symloss.derive import Derivation
 from symloss.display import Notation
 from symloss.errors import DeclarationError
 from symloss.evaluate import number, points
-from symloss.modules import Mathematics, Provenance, definition_lines
+from symloss.modules import Mathematics, Provenance, equations
 from symloss.templating import render
 
 _AGREEMENT = 1e-25
@@ -48,7 +48,8 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
         "forms": provenance.forms,
         "target": "docs",
         "definition": notation.latex(loss.expression),
-        "where": definition_lines(derivation),
+        "where": [equation.latex for equation in equations(derivation) if equation.is_declared],
+        "intermediates": [equation.latex for equation in equations(derivation) if not equation.is_declared],
         "true_domain": _domain(loss.y_true),
         "pred_domain": _domain(loss.y_pred),
         "true_name": notation.latex(loss.true_symbol),

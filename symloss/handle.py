@@ -13,7 +13,7 @@ from symloss import catalogue
 from symloss.declare import Loss
 from symloss.display import Notation
 from symloss.document import fragment, with_definitions
-from symloss.errors import DeclarationError, MissingFrameworkError, UnsupportedError
+from symloss.errors import DeclarationError, MissingFrameworkError
 from symloss.kinks import Kink
 from symloss.mathematics import study
 from symloss.modules import Mathematics, Provenance, module_text
@@ -23,35 +23,53 @@ from symloss.targets import find
 def load(loss: str | Path | Loss) -> Handle:
     """A loss by its catalogue name, by the path of a Python file that declares exactly one, or as declared.
 
-    Raises DeclarationError for an unknown name or a file with several losses, FileError for an unreadable file.
+    Of several forms it is the one named, else the first; ``forms`` has all. Raises DeclarationError for an unknown
+    name or a file with several losses, FileError for an unreadable file.
     """
     if isinstance(loss, Loss):
-        return Handle(loss.generated_forms()[0], loss)
+        return _handles(loss, "a declaration", "loss")[0]
     if isinstance(loss, Path) or str(loss).endswith(".py"):
-        found = catalogue.from_file(Path(loss))
-        if len(found) > 1:
-            names = ", ".join(item.name for item in found)
+        found = load_file(Path(loss))
+        if len({handle.declared.name for handle in found}) > 1:
+            names = ", ".join(dict.fromkeys(handle.declared.name for handle in found))
             raise DeclarationError(f"{loss} declares {names}; import it and load one of them")
-        return load(found[0])
+        return found[0]
     home = loss if loss in catalogue.files() else catalogue.form_names().get(loss)
     if home is None:
         raise DeclarationError(catalogue.unknown(loss))
-    declared = catalogue.declared(home)
-    forms = {form.name: form for form in declared.generated_forms()}
-    return Handle(forms.get(loss, next(iter(forms.values()))), declared)
+    handles = _handles(catalogue.declared(home), f"symloss/losses/{home}.py", repr(loss))
+    return next((handle for handle in handles if handle.name == loss), handles[0])
+
+
+def load_file(path: Path) -> list[Handle]:
+    """Every form of every loss that a Python file declares; raises FileError for an unreadable file."""
+    return [
+        handle for declared in catalogue.from_file(path) for handle in _handles(declared, path.name, repr(path.name))
+    ]
+
+
+def _handles(declared: Loss, origin: str, argument: str) -> list[Handle]:
+    return [Handle(form, declared, origin, argument) for form in declared.generated_forms()]
 
 
 class Handle:
     """One form of a loss (of a prediction, or of a raw score), studied when first asked."""
 
-    def __init__(self, form: Loss, declared: Loss) -> None:
+    def __init__(self, form: Loss, declared: Loss, origin: str, argument: str) -> None:
         self.declaration = form
-        self._declared = declared
+        self.declared = declared
+        self._origin = origin
+        self._argument = argument
 
     @property
     def name(self) -> str:
         """The name of the generated module."""
         return self.declaration.name
+
+    @property
+    def forms(self) -> dict[str, Handle]:
+        """Every generated form of the declaration, by name."""
+        return {handle.name: handle for handle in _handles(self.declared, self._origin, self._argument)}
 
     @cached_property
     def _mathematics(self) -> Mathematics:
@@ -94,7 +112,7 @@ class Handle:
 
     def generate(self, target: str) -> str:
         """The text of the module for a target."""
-        forms = self._declared.generated_forms()
+        forms = self.declared.generated_forms()
         siblings = [self._mathematics if form.name == self.name else study(form) for form in forms]
         return module_text(self._mathematics, find(target), self._provenance(target), siblings)
 
@@ -118,8 +136,5 @@ class Handle:
         return module
 
     def _provenance(self, target: str) -> Provenance:
-        if target == "docs":
-            return Provenance("a declaration", "Handle.latex()", "none", (self.name,))
-        if not target:
-            raise UnsupportedError("name a target")
-        return Provenance("a declaration", f"Handle.generate({target!r})", "none", (self.name,))
+        call = "latex()" if target == "docs" else f"generate({target!r})"
+        return Provenance(self._origin, f"symloss.load({self._argument}).{call}", "none", (self.name,))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy
+from sympy import Expr
 
 from symloss.declare import ClassLabel, Data, Index, Interval, Loss, Signs, Simplex, Vectors
 from symloss.declare.domain import Domain, entries_of
@@ -87,6 +88,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
     """All names a module template may use."""
     loss, derivation, kernel = mathematics.loss, mathematics.derivation, mathematics.kernel
     latex = formulas(derivation)
+    kernels = _kernels(kernel, target, latex, loss)
     parameters = [_parameter(item) for item in loss.parameters]
     extras = [_extra(item) for item in loss.extra_inputs]
     return {
@@ -99,7 +101,8 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "source_hash": provenance.source_hash,
         "forms": provenance.forms,
         "latex": latex,
-        "definitions": definition_lines(derivation),
+        "definitions": [equation.latex for equation in equations(derivation) if equation.is_declared],
+        "intermediates": [equation.latex for equation in equations(derivation) if not equation.is_declared],
         "parameters": parameters,
         "extras": extras,
         "link": loss.link.name if loss.composed is not None and loss.link is not None else None,
@@ -115,8 +118,8 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "positive_sum": isinstance(loss.y_pred, Vectors) and loss.y_pred.entries == Interval(0.0),
         "kinks": [_kink_sentence(kink, Notation(loss)) for kink in mathematics.kinks],
         "metadata": _metadata(mathematics, latex, provenance),
-        "kernels": _kernels(kernel, target, latex, loss),
-        "uses": {item["name"]: item["arguments"] for item in _kernels(kernel, target, latex, loss)},
+        "kernels": kernels,
+        "uses": {item["name"]: item["arguments"] for item in kernels},
         "arguments": _kernel_arguments(loss),
         "keras": loss.keras,
         "class_name": "".join(part.capitalize() for part in loss.name.split("_")),
@@ -142,18 +145,39 @@ def formulas(derivation: Derivation) -> dict[str, str]:
     return shown
 
 
-def definition_lines(derivation: Derivation) -> list[str]:
-    """The named intermediates, each as an equation."""
+@dataclass(frozen=True)
+class Equation:
+    """A name and what it stands for; ``is_declared`` tells the declaration's own names from those of derivatives."""
+
+    left: Expr
+    right: Expr
+    is_declared: bool
+    notation: Notation
+
+    @property
+    def latex(self) -> str:
+        """One line of LaTeX."""
+        return f"{self.notation.latex(self.left)} = {self.notation.latex(self.right)}"
+
+    @property
+    def unicode(self) -> str:
+        """Text for a terminal."""
+        return self.notation.unicode(sympy.Eq(self.left, self.right, evaluate=False))
+
+
+def equations(derivation: Derivation) -> list[Equation]:
+    """The named intermediates, in the order in which they are used."""
     notation = Notation(derivation.loss)
-    lines = []
+    declared = {str(getattr(symbol, "data", symbol)) for symbol in derivation.loss.where}
+    found = []
     for item in derivation.definitions:
         left = item.symbol if item.index is None else item.symbol[item.index]  # type: ignore[index]
-        lines.append(f"{notation.latex(left)} = {notation.latex(item.expression)}")
+        found.append(Equation(left, item.expression, item.symbol.name in declared, notation))
     for part, name in derivation.names:
         letters = [index for index in part.atoms(Index) if not index.letter.startswith("_")]
         left = Data(name)[letters[0]] if letters else sympy.Symbol(name)
-        lines.append(f"{notation.latex(left)} = {notation.latex(part)}")
-    return lines
+        found.append(Equation(left, part, is_declared=True, notation=notation))
+    return found
 
 
 def _parameter(item: Any) -> dict[str, Any]:

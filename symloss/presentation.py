@@ -6,7 +6,7 @@ from typing import Any
 
 from symloss.display import Notation
 from symloss.handle import Handle
-from symloss.modules import formulas
+from symloss.modules import equations, formulas
 
 
 def as_text(handle: Handle) -> str:
@@ -15,10 +15,9 @@ def as_text(handle: Handle) -> str:
     derivation = handle._mathematics.derivation  # noqa: SLF001 - the same door
     parts = [f"{handle.name}  ({loss.family})", loss.summary, ""]
     parts += _block("loss", notation.unicode(loss.expression))
-    for item in derivation.definitions:
-        parts += _block(f"where {item.symbol.name}", notation.unicode(item.expression))
-    for part, name in derivation.names:
-        parts += _block(f"where {name}", notation.unicode(part))
+    for title, is_declared in (("where", True), ("with", False)):
+        named = [item.unicode for item in equations(derivation) if item.is_declared == is_declared]
+        parts += _block(title, "\n\n".join(named)) if named else []
     parts += _block("gradient", notation.unicode(derivation.gradient))
     parts += _block("hessian", notation.unicode(derivation.hessian))
     link = loss.link.name if loss.composed is not None and loss.link is not None else "identity"
@@ -33,7 +32,7 @@ def as_text(handle: Handle) -> str:
 
 
 def _block(title: str, text: str) -> list[str]:
-    return [f"{title}:", *(f"    {line}" for line in text.splitlines()), ""]
+    return [f"{title}:", *(f"    {line}".rstrip() for line in text.splitlines()), ""]
 
 
 def as_data(handle: Handle) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from symloss.declare import ClassLabel, Loss
 from symloss.errors import FileError, MissingFrameworkError
 from symloss.verify.oracle import Point
+from symloss.verify.quiet import held_back
 
 
 class Emitted(Protocol):
@@ -49,11 +50,14 @@ def load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     try:
-        specification.loader.exec_module(module)
+        with held_back():
+            specification.loader.exec_module(module)
     except ModuleNotFoundError as error:
         raise MissingFrameworkError(
             f"{path.parent.name} is not installed ({error.name}); pip install 'symloss[{path.parent.name}]'"
         ) from error
+    except Exception as error:
+        raise FileError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
     return module
 
 
@@ -109,6 +113,9 @@ class TensorflowModule:
 
     def __init__(self, loss: Loss, module: ModuleType) -> None:
         import tensorflow as tf
+
+        with held_back():
+            tf.constant(0.0)  # the first tensor looks for devices, and says so
 
         self.tf = tf
         self.loss = loss
