@@ -178,7 +178,7 @@ def _print_reports(reports: list[Report]) -> None:
         [
             report.loss,
             report.target,
-            str(report.points),
+            str(report.points) + (f" ({report.undecided} undecided)" if report.undecided else ""),
             *(
                 f"{report.worst[part]:.1f}" if part in report.worst else "–"
                 for part in ("value", "gradient", "hessian")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -103,8 +104,6 @@ def _derive_elementwise(loss: Loss, expression: Expr, definitions: list[Definiti
 class Chain:
     """The chain rule through named intermediates: the slope of ``missing`` is named ``missing_slope``, and so on."""
 
-    SUFFIXES = ("_slope", "_curvature")
-
     def __init__(self, loss: Loss, definitions: list[Definition], fired: list[str]) -> None:
         self.loss = loss
         self.definitions = list(definitions)
@@ -132,7 +131,8 @@ class Chain:
             return slope
         name = definition.symbol.name
         base = name.removesuffix("_slope")
-        symbol = Symbol(base + ("_curvature" if name.endswith("_slope") else "_slope"), real=True)
+        suffix = "_curvature" if name.endswith("_slope") else "_slope"
+        symbol = Symbol(free_name(base + suffix, self.loss), real=True)
         self.definitions.append(Definition(symbol, slope))
         return symbol
 
@@ -215,15 +215,22 @@ def _definition(symbol: Expr, lifted: Expr) -> Definition:
 def name_differences(loss: Loss, expression: Expr) -> tuple[Expr, list[Definition]]:
     """Name the residual or the margin, so that the difference or product of the inputs is formed first, and once."""
     true, pred = loss.true_symbol, loss.pred_symbol
-    residual = Symbol("residual", real=True)
+    residual, margin = (Symbol(free_name(name, loss), real=True) for name in ("residual", "margin"))
     named = _replace_difference(expression, pred, true, residual)
     if named.has(residual):
         return named, [Definition(residual, pred - true)]
-    margin = Symbol("margin", real=True)
     named = expression.subs(true * pred, margin)
     if named.has(margin) and not named.has(pred):
         return named, [Definition(margin, true * pred)]
     return expression, []
+
+
+def free_name(name: str, loss: Loss) -> str:
+    """The name, or with the first number behind it that no symbol of the loss has."""
+    taken = {symbol.name for symbol in loss.full_expression.free_symbols} | {item.name for item in loss.symbols}
+    taken |= {str(getattr(symbol, "data", symbol)) for symbol in loss.where}
+    candidates = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def _replace_difference(expression: Expr, pred: Symbol, true: Symbol, residual: Symbol) -> Expr:

@@ -10,6 +10,8 @@ from symloss import atoms
 from symloss.declare import Delta, Element, Index, LogSoftmax, LogSumExp, Loss, Norm, Softmax, Total, Unit, clamp
 from symloss.declare.axes import Binder, Share, SoftmaxComplement, fresh_index
 
+# How symloss's own names are written, unless the loss has a symbol written so.
+_LETTERS = {"y_true": "y", "y_pred": "ŷ", "residual": "r", "margin": "m", "vector": "v"}
 _GREEK = {"alpha", "beta", "gamma", "delta", "epsilon", "tau", "sigma", "lambda", "mu", "nu", "kappa", "theta", "rho"}
 _UNICODE = {
     "alpha": "α",
@@ -35,7 +37,13 @@ class Notation:
         self.functions = {**_ATOMS, **_EVALUABLE} if plain else _ATOMS
         self.plain = plain
         self._open: list[Expr] = []
-        self.prediction = "f" if loss.composed is not None and not plain else "y_pred"
+        own = {symbol.name for symbol in loss.symbols} | {str(getattr(symbol, "data", symbol)) for symbol in loss.where}
+        self.prediction = "f" if loss.composed is not None and not plain and "f" not in own else "y_pred"
+        self.letters = {
+            name: letter
+            for name, letter in _LETTERS.items()
+            if letter not in own and (name in ("y_true", "y_pred") or name not in own)
+        }
 
     def latex(self, expression: Expr) -> str:
         """One line of LaTeX, without delimiters."""
@@ -54,9 +62,7 @@ class Notation:
 
     def _latex_name(self, name: str) -> str:
         base, _, index = name.partition("@")
-        written = {"y_true": "y", "y_pred": r"\hat{y}", "f": "f", "residual": "r", "margin": "m", "vector": "v"}.get(
-            base
-        )
+        written = r"\hat{y}" if base == "y_pred" else self.letters.get(base)
         if written is None and base.endswith(("_slope", "_curvature")):
             stem, _, suffix = base.rpartition("_")
             written = self._latex_name(stem) + ("'" if suffix == "slope" else "''")
@@ -68,7 +74,7 @@ class Notation:
 
     def _unicode_name(self, name: str) -> str:
         base, _, index = name.partition("@")
-        written = {"y_true": "y", "y_pred": "ŷ", "residual": "r", "margin": "m", "vector": "v"}.get(base)
+        written = self.letters.get(base)
         for suffix, primes in (("_slope", "′"), ("_curvature", "″")):
             if base.endswith(suffix):
                 written = self._unicode_name(base.removesuffix(suffix)) + primes

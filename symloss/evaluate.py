@@ -75,7 +75,8 @@ def points(loss: Loss) -> list[dict[str, float | list[float]]]:
             values[item.name] = _inside(item.domain, 0.31 + 0.17 * step + 0.23 * order)
         for order, (name, domain) in enumerate((("y_true", loss.y_true), ("y_pred", loss.y_pred))):
             entries = entries_of(domain)
-            numbers = [_inside(entries, 0.13 + 0.29 * step + 0.37 * order + 0.21 * place) for place in range(_CLASSES)]
+            first = 0.1313 + 0.2917 * step + 0.3719 * order
+            numbers = [_inside(entries, first + 0.2137 * place) for place in range(_CLASSES)]
             values[name] = numbers[0] if loss.is_elementwise else numbers
         if type(loss.y_true).__name__ == "Simplex":
             values["y_true"] = [0.25, 0.5, 0.25]

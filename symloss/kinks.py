@@ -50,6 +50,7 @@ def _boundaries(loss: Loss) -> list[Expr]:
     for node in loss.full_expression.atoms(sympy.Max, sympy.Min):
         first, *others = node.args
         gaps.extend(first - other for other in others)
+    gaps.extend(node.args[0] for node in loss.full_expression.atoms(sympy.sign, sympy.Heaviside))
     for piecewise in loss.full_expression.atoms(sympy.Piecewise):
         for relation in piecewise.atoms(sympy.core.relational.Relational):
             gaps.append(relation.lhs - relation.rhs)

@@ -197,7 +197,7 @@ def _extra(item: Any) -> dict[str, Any]:
         "name": item.name,
         "meaning": item.meaning,
         "domain": str(item.domain),
-        "check": _check(item.name, item.domain),
+        "interval": _limits(item.domain),
     }
 
 
@@ -209,14 +209,16 @@ def _number(end: float) -> str:
 
 def _check(name: str, domain: Domain) -> str:
     """The line that checks an array against its domain."""
+    line = f'_in_domain("{name}", self.{name}, {_limits(domain)})'
+    return line + f"\n        _are_signs(self.{name})" if isinstance(domain, Signs) else line
+
+
+def _limits(domain: Domain) -> str:
+    """The arguments of a check against a domain: ends, what to say, which ends are open."""
     interval = entries_of(domain)
     open_ends = (interval.lower_open or math.isinf(interval.lower), interval.upper_open or math.isinf(interval.upper))
-    ends = f", open_ends={open_ends}" if any(open_ends) else ""
     text = "finite" if interval == Interval() else f"in {interval}"
-    line = f'_in_domain("{name}", self.{name}, {_number(interval.lower)}, {_number(interval.upper)}, "{text}"{ends})'
-    if isinstance(domain, Signs):
-        line += f"\n        _are_signs(self.{name})"
-    return line
+    return f'{_number(interval.lower)}, {_number(interval.upper)}, "{text}", {open_ends}'
 
 
 def _spelled(domain: Domain) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 import sympy
-from sympy import Abs, Matrix, Piecewise, Symbol, exp, floor, sign
+from sympy import Abs, Heaviside, Matrix, Piecewise, Symbol, exp, floor, nan, sign, sqrt
 
 from symloss.declare import (
     Axis,
@@ -29,7 +29,11 @@ k = Axis("K").index("k")
         (Symbol("scale") * residual**2, "the symbol scale has no role"),
         (Piecewise((residual, residual < 0), (residual + 1, True)), "the value jumps"),
         (floor(y_pred) ** 2, "jumps"),
-        (sign(residual) * residual, "jumps"),
+        (sign(residual), "the value jumps from -1.000 to 1.000 where y_pred - y_true = 0"),
+        (Heaviside(residual) + residual, "the value jumps"),
+        (1 / residual, "infinite where y_pred = y_true"),
+        (sqrt(y_pred) - y_true, "not real at y_true="),
+        (nan * y_pred, "the expression is nan"),
         (y_true**2, "y_pred does not occur"),
         (0 * y_pred + y_true, "y_pred does not occur"),
         (y_pred[k] ** 2, "the index k is free"),

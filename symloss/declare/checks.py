@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import sympy
 from sympy import Expr, Symbol
+from sympy.core.relational import Relational
 
 from symloss.declare.axes import Binder, Element, Index, outermost_nodes
 from symloss.declare.domain import Domain, Interval, entries_of
+from symloss.declare.functions import clamp
 from symloss.errors import DeclarationError, UnsupportedError
 
 if TYPE_CHECKING:
     from symloss.declare.loss import Loss
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
-_JUMPING = (sympy.floor, sympy.ceiling, sympy.sign, sympy.Heaviside, sympy.frac)
+_JUMPING = (sympy.floor, sympy.ceiling, sympy.frac, sympy.DiracDelta)
 _SYMPY_CONTAINERS = (sympy.MatrixBase, sympy.Tuple)
 
 
@@ -45,6 +48,9 @@ def is_expression(expression: object) -> None:
         raise DeclarationError("the expression is not a scalar; a loss gives one number per sample, sum over an axis")
     if not isinstance(expression, Expr | int | float):
         raise DeclarationError(f"the expression is a {type(expression).__name__}, not a SymPy expression")
+    number = sympy.sympify(expression)
+    if number.has(sympy.nan, sympy.zoo, sympy.I) or number.is_infinite:
+        raise DeclarationError(f"the expression is {expression}; a loss is real and finite on its domain")
 
 
 def run(loss: Loss) -> None:
@@ -120,12 +126,10 @@ def _functions(expression: Expr) -> None:
     for node in sympy.preorder_traversal(expression):
         if isinstance(node, _JUMPING):
             raise DeclarationError(
-                f"{node} jumps, so the loss is not continuous; write the branches with Piecewise or a smooth function"
+                f"{node} jumps again and again; write the branches with Piecewise, or use a smooth function"
             )
         if isinstance(node, sympy.Derivative | sympy.Integral | sympy.Subs | sympy.Sum | sympy.Product):
             raise UnsupportedError(f"{type(node).__name__} can't be generated; evaluate it, or use sum_over for sums")
-        if node in (sympy.I, sympy.zoo, sympy.nan):
-            raise DeclarationError(f"the expression contains {node}; a loss is real and finite on its domain")
         if isinstance(node, sympy.Piecewise) and node.args[-1].cond != sympy.true:
             raise DeclarationError("the Piecewise has no branch for 'else'; end it with (expression, True)")
 
@@ -161,34 +165,68 @@ def _domains(loss: Loss) -> list[tuple[Symbol, Domain]]:
 
 def _continuous_and_not_constant(loss: Loss) -> None:
     prediction, moving = loss.pred_symbol, False
+    expression = loss.full_expression.replace(clamp, lambda x, lower, upper: sympy.Min(sympy.Max(x, lower), upper))
     for point in sample_points(loss):
-        at = {symbol: value for symbol, value in point.items() if symbol != prediction}
-        for piecewise in loss.full_expression.atoms(sympy.Piecewise):
-            _no_jump(piecewise.xreplace(at), prediction, entries_of(loss.y_pred))
         value, other = (
-            loss.full_expression.evalf(25, subs={**point, prediction: point[prediction] + step})
+            _number(expression, {**point, prediction: point[prediction] + step})
             for step in (0, sympy.Rational(1, 1000))
         )
+        _real_and_finite(value, point)
+        _no_pole_at_the_target(loss, expression, point)
+        _no_jump(loss, expression, point)
         moving = moving or value != other
     if not moving:
         raise DeclarationError("the value does not change with y_pred, so the gradient is identically zero")
 
 
-def _no_jump(piecewise: sympy.Piecewise, prediction: Symbol, domain: Interval) -> None:
-    """Compare the value on both sides of every boundary that a condition draws."""
-    for _, condition in piecewise.args:
-        for relation in condition.atoms(sympy.core.relational.Relational):
-            gap = relation.lhs - relation.rhs
-            for root in roots_of(gap, prediction):
-                if not domain.contains(float(root)):
-                    continue
-                step = sympy.Rational(1, 10**12)
-                left, right = (piecewise.xreplace({prediction: root + side}).evalf(40) for side in (-step, step))
-                if abs(left - right) > 1e-9 * (1 + abs(left)):
-                    raise DeclarationError(
-                        f"the value jumps from {sympy.N(left, 4)} to {sympy.N(right, 4)} where {relation.lhs} = "
-                        f"{relation.rhs}; make the branches meet there"
-                    )
+def _number(expression: Expr, point: Mapping[Symbol, Expr]) -> Expr:
+    """The value in floats of forty digits: exact rationals would be raised to powers exactly."""
+    return expression.xreplace({symbol: sympy.Float(value, 40) for symbol, value in point.items()}).evalf(40)  # type: ignore[no-any-return]
+
+
+def _real_and_finite(value: Expr, point: dict[Symbol, sympy.Rational]) -> None:
+    if value.is_real or not value.is_number:
+        return
+    kind = "infinite" if value.is_infinite else "not real"
+    where = ", ".join(f"{symbol.name}={float(number):.4g}" for symbol, number in point.items())
+    raise DeclarationError(f"the value is {kind} at {where}; narrow the domain of y_true, y_pred or the parameter")
+
+
+def _no_pole_at_the_target(loss: Loss, expression: Expr, point: dict[Symbol, sympy.Rational]) -> None:
+    target = point[loss.true_symbol]
+    if not entries_of(loss.y_pred).contains(float(target)):
+        return
+    value = _number(expression, {**point, loss.pred_symbol: target})
+    if value.is_infinite:
+        raise DeclarationError("the value is infinite where y_pred = y_true; a loss is least near its target")
+
+
+def _no_jump(loss: Loss, expression: Expr, point: dict[Symbol, sympy.Rational]) -> None:
+    """Compare the value on both sides of every boundary that a condition, a sign or a step draws."""
+    prediction = loss.pred_symbol
+    at = {symbol: value for symbol, value in point.items() if symbol != prediction}
+    step = sympy.Rational(1, 10**12)
+    for left, right in _boundaries(loss.full_expression):
+        for root in roots_of((left - right).xreplace(at), prediction):
+            if not entries_of(loss.y_pred).contains(float(root)):
+                continue
+            below, above = (_number(expression, {**at, prediction: root + side}) for side in (-step, step))
+            if below.is_finite and above.is_finite and abs(below - above) > 1e-9 * (1 + abs(below)):
+                raise DeclarationError(
+                    f"the value jumps from {sympy.N(below, 4)} to {sympy.N(above, 4)} where {left} = {right}; "
+                    "make the branches meet there"
+                )
+
+
+def _boundaries(expression: Expr) -> list[tuple[Expr, Expr]]:
+    """Both sides of every comparison, and the arguments of signs and steps beside 0."""
+    relations = [
+        relation for piecewise in expression.atoms(sympy.Piecewise) for relation in piecewise.atoms(Relational)
+    ]
+    steps = expression.atoms(sympy.sign, sympy.Heaviside)
+    found = {(relation.lhs, relation.rhs) for relation in relations}
+    found |= {(node.args[0], sympy.Integer(0)) for node in steps}
+    return sorted(found, key=sympy.default_sort_key)
 
 
 def roots_of(gap: Expr, prediction: Symbol) -> list[Expr]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 from collections.abc import Mapping
@@ -18,8 +19,12 @@ from symloss.declare.domain import ClassLabel, Domain, Interval, Signs, Simplex,
 from symloss.declare.link import Link
 from symloss.errors import DeclarationError
 
+# Names that generated functions, classes and modules need for themselves.
 RESERVED = frozenset(
-    {"y_true", "y_pred", "sample_weight", "reduction", "axis", "dtype", "name", "vector", "from_logits"}
+    {"y_true", "y_pred", "sample_weight", "reduction", "axis", "dtype", "name", "vector", "classes", "from_logits"}
+    | {"ignore_class", "np", "tf", "keras", "self", "call", "get_config", "from_config"}
+    | {"with_gradient", "with_hessian", "backward"}
+    | set(dir(builtins))
 )
 
 

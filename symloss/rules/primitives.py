@@ -7,7 +7,7 @@ import functools
 import sympy
 from sympy import Expr
 
-from symloss.atoms import magnitude, maximum, minimum, tangent_h, xexpy, xlogy
+from symloss.atoms import exceeds, magnitude, maximum, minimum, sign_of, tangent_h, xexpy, xlogy
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -30,11 +30,12 @@ def _tanh(node: Expr) -> Expr | None:
     return tangent_h(node.args[0]) if isinstance(node, sympy.tanh) else None
 
 
-def _hyperbolic(node: Expr) -> Expr | None:
-    """Cosh and sinh outside a logarithm are sums of exponentials."""
-    if isinstance(node, sympy.sinh):
-        return (sympy.exp(node.args[0]) - sympy.exp(-node.args[0])) / 2
-    return None
+def _sign(node: Expr) -> Expr | None:
+    return sign_of(node.args[0]) if isinstance(node, sympy.sign) else None
+
+
+def _step(node: Expr) -> Expr | None:
+    return exceeds(node.args[0], sympy.Integer(0)) if isinstance(node, sympy.Heaviside) else None
 
 
 def _split_coefficient(node: Expr, chosen: Expr) -> tuple[Expr, Expr]:
@@ -89,6 +90,8 @@ RULES = (
         "almost-everywhere derivative",
         lambda: sympy.Max(_x, 1),
     ),
+    Rule("sign", _sign, "SymPy derives a DiracDelta", "almost-everywhere derivative", lambda: sympy.sign(_x)),
+    Rule("step", _step, "SymPy derives a DiracDelta", "almost-everywhere derivative", lambda: sympy.Heaviside(_x)),
     Rule(
         "hyperbolic tangent",
         _tanh,

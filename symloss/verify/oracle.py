@@ -2,13 +2,16 @@
 
 Every sub-expression becomes a truncated Taylor series (value, first and second derivative) in multi-precision
 floats, so value and derivatives come from one reading of the declaration. The precision covers the spread of the
-inputs' exponents and is doubled until two results agree.
+inputs' exponents and is doubled until two results agree, one rounded towards zero and one away from it: where
+``1 + exp(-x)`` has swallowed its second term for good, the two differ at every precision, and the point is undecided.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import mpmath
 import sympy
@@ -36,6 +39,10 @@ class Point:
     constants: Mapping[str, float]
 
 
+class UndecidedError(ArithmeticError):
+    """No affordable precision tells what the formula says at a point."""
+
+
 @dataclass(frozen=True)
 class Truth:
     """What the declaration says at a point."""
@@ -56,16 +63,25 @@ class Oracle:
     def along(self, point: Point, direction: Vector | None = None) -> Series:
         """Value and the first two derivatives along a direction in y_pred (1 for an elementwise loss)."""
         bits = self._enough_bits(point)
-        previous: Series | None = None
         while bits <= _MOST_BITS:
-            with mp.workprec(bits):
-                result = _Reading(self, point, direction).series(self.expression)
-            if previous is not None and all(map(_agree, previous, result)):
-                return result
-            if previous is not None:
-                bits *= 2
-            previous, bits = result, bits + 64
-        raise ArithmeticError(f"{self.loss.name}: no two precisions agree at {point}")
+            inner, outer = (
+                self._rounded(point, direction, precision, rounding)
+                for precision, rounding in ((bits, "d"), (bits + 64, "u"))
+            )
+            if all(map(_agree, inner, outer)):
+                return outer
+            bits *= 2
+        raise UndecidedError(f"{self.loss.name}: no two precisions agree at {point}")
+
+    def _rounded(self, point: Point, direction: Vector | None, bits: int, rounding: str) -> Series:
+        with mp.workprec(bits):
+            mp._prec_rounding[1] = rounding  # noqa: SLF001 - mpmath has no public door
+            try:
+                return _Reading(self, point, direction).series(self.expression)
+            except (OverflowError, MemoryError) as error:
+                raise UndecidedError(f"{self.loss.name}: {error} at {point}") from error
+            finally:
+                mp._prec_rounding[1] = "n"  # noqa: SLF001
 
     def _enough_bits(self, point: Point) -> int:
         numbers = [*_entries(point.y_true), *_entries(point.y_pred), *point.constants.values()]
@@ -268,7 +284,8 @@ def _constant(number: mpf) -> Series:
 
 
 def _sum(terms: list[Series]) -> Series:
-    return tuple(mpmath.fsum(parts) for parts in zip(*terms, strict=True))  # type: ignore[return-value]
+    # One by one: mpmath's own sum drops small terms without rounding in their direction.
+    return tuple(reduce(add, parts) for parts in zip(*terms, strict=True))  # type: ignore[return-value]
 
 
 def _times(a: Series, b: Series) -> Series:
@@ -311,6 +328,8 @@ def _compose(node: Basic, inner: Series) -> Series:
     x = inner[0]
     match node:
         case sympy.exp() | sympy.Pow():
+            if mpmath.mag(x) > _MOST_BITS:
+                raise UndecidedError(f"exp of a number with more than {_MOST_BITS} binary digits before the point")
             value = mpmath.exp(x)
             return _chain(inner, value, value, value)
         case sympy.log():

@@ -32,11 +32,12 @@ class Failure:
 
 @dataclass
 class Report:
-    """The outcome for one loss and target."""
+    """The outcome for one loss and target; at undecided points no affordable precision tells the truth."""
 
     loss: str
     target: str
     points: int = 0
+    undecided: int = 0
     worst: dict[str, float] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
 
@@ -67,7 +68,7 @@ def cause_of(pairs: list[tuple[float, float]]) -> str:
     if len(ratios) < 2:
         return ""
     middle = sorted(ratios)[len(ratios) // 2]
-    if middle == 0 or any(abs(ratio - middle) > 1e-6 * abs(middle) for ratio in ratios):
+    if middle == 0 or abs(middle - 1) < 1e-6 or any(abs(ratio - middle) > 1e-6 * abs(middle) for ratio in ratios):
         return ""
     if abs(middle + 1) < 1e-6:
         return "opposite sign"
