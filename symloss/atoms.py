@@ -118,6 +118,16 @@ class hypotenuse_inverse(Atom):
         return True
 
 
+class log_hypotenuse(Atom):
+    """``log(1 + z^2) / 2``."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return hypotenuse_unit(self.args[0]) * hypotenuse_inverse(self.args[0])
+
+    def _eval_is_nonnegative(self) -> bool:
+        return True
+
+
 class magnitude(Atom):
     """``|x|``; its derivative is the sign, almost everywhere."""
 

@@ -162,6 +162,7 @@ _ATOMS = {
     atoms.hypotenuse_excess: lambda z: sympy.sqrt(1 + z**2) - 1,
     atoms.hypotenuse_unit: lambda z: z / sympy.sqrt(1 + z**2),
     atoms.hypotenuse_inverse: lambda z: 1 / sympy.sqrt(1 + z**2),
+    atoms.log_hypotenuse: lambda z: sympy.log(1 + z**2) / 2,
     atoms.magnitude: sympy.Abs,
     atoms.sign_of: Function("sign"),
     atoms.maximum: Function("max"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from symloss.lower import Lowering
 
 _LOG_COSH_SWITCH = 20  # beyond, log(cosh x) is |x| - log 2 to the last bit
+_HYPOTENUSE_SWITCH = 2**28  # beyond, 1 + z^2 is z^2 to the last bit
 _EXPONENTIAL_TERMS = 15  # (1/2)^14 2/15! is below half an ulp
 _SERIES_TERMS = 11  # of atanh; (1/7)^22 is below half an ulp
 _SERIES_RADIUS = Fraction(1, 4)
@@ -138,6 +139,17 @@ def hypotenuse_inverse(lowering: Lowering, node: Expr) -> int:
     """The scaled one over the scaled root: 2.1 ulp."""
     first, _, root, _ = _legs(lowering, node.args[0])
     return lowering.apply("divide", first, root, name="inverse_root")
+
+
+def log_hypotenuse(lowering: Lowering, node: Expr) -> int:
+    """``log1p(z^2) / 2`` up to 2^28, the logarithm of the size beyond: 1.5 ulp."""
+    size = lowering.apply("absolute", lowering.lower(node.args[0]), name="size")
+    switch = lowering.constant(_HYPOTENUSE_SWITCH)
+    is_near = lowering.apply("less_equal", size, switch, name="is_near")
+    near = lowering.apply("minimum", size, switch, name="near")
+    bend = lowering.apply("log1p", lowering.apply("multiply", near, near))
+    half = lowering.apply("divide", bend, lowering.constant(2))
+    return lowering.apply("select", is_near, half, lowering.apply("log", lowering.apply("maximum", size, switch)))
 
 
 def magnitude(lowering: Lowering, node: Expr) -> int:
@@ -392,6 +404,7 @@ FORMS: dict[type[Basic], Form] = {
     atoms.hypotenuse_excess: hypotenuse_excess,
     atoms.hypotenuse_unit: hypotenuse_unit,
     atoms.hypotenuse_inverse: hypotenuse_inverse,
+    atoms.log_hypotenuse: log_hypotenuse,
     atoms.magnitude: magnitude,
     atoms.sign_of: sign_of,
     atoms.maximum: maximum,

@@ -11,7 +11,16 @@ from sympy import Expr
 from sympy.core.basic import Basic
 
 from symloss.declare.axes import Binder, Delta, Element, Index, Norm, Total, Unit, fresh_index, sum_over
-from symloss.rules import exponentials, finishing, logarithms, powers, primitives, vectors
+from symloss.rules import (
+    cancellation,
+    exponentials,
+    finishing,
+    logarithms,
+    powers,
+    primitives,
+    trigonometry,
+    vectors,
+)
 from symloss.rules.rule import Rule, apply_rules
 
 LIFTING: tuple[Rule, ...] = (
@@ -19,6 +28,8 @@ LIFTING: tuple[Rule, ...] = (
     *exponentials.RULES,
     *logarithms.RULES,
     *powers.RULES,
+    *trigonometry.RULES,
+    *cancellation.RULES,
     *vectors.RULES,
 )
 FINISHING: tuple[Rule, ...] = finishing.RULES

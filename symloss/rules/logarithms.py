@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
 import sympy
 from sympy import Expr
 
-from symloss.atoms import log_ratio, logcosh, sigmoid, softplus
+from symloss.atoms import log_hypotenuse, log_ratio, logcosh, sigmoid, softplus
 from symloss.declare import LogSoftmax, LogSumExp, Softmax, Total, sum_over
 from symloss.declare.axes import fresh_index
 from symloss.rules.exponentials import two_exponentials
+from symloss.rules.powers import one_plus_square
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -19,6 +22,52 @@ def _log_of_sum(node: Expr) -> Expr | None:
     """``log(e^u + e^v)`` is ``u + softplus(v - u)``."""
     found = two_exponentials(node.args[0]) if isinstance(node, sympy.log) else None
     return None if found is None else found[0] + softplus(found[1])
+
+
+def _log_of_opposite(node: Expr) -> Expr | None:
+    """``log(c e^u + c e^-u)`` is ``log(2 c) + logcosh(u)``."""
+    found = two_exponentials(node.args[0]) if isinstance(node, sympy.log) else None
+    if found is None or not found[1].free_symbols:
+        return None
+    first, gap = found
+    constant = sympy.expand(first + gap / 2)
+    return None if constant.free_symbols else sympy.log(2) + constant + logcosh(gap / 2)
+
+
+def _log_of_many(node: Expr) -> Expr | None:
+    """``log(e^u + e^v + e^w)`` is the logarithm of two exponentials whose first is itself a logarithm of a sum."""
+    if not isinstance(node, sympy.log) or not isinstance(node.args[0], sympy.Add) or len(node.args[0].args) < 3:
+        return None
+    logs = [log for term in node.args[0].args if (log := _log_of_term(term)) is not None]
+    if not node.args[0].has(sympy.exp) or len(logs) < len(node.args[0].args):
+        return None
+    return functools.reduce(lambda so_far, following: so_far + softplus(following - so_far), logs)
+
+
+def _log_of_term(term: Expr) -> Expr | None:
+    coefficient, rest = term.as_coeff_Mul()
+    if not coefficient.is_positive or not (rest == 1 or isinstance(rest, sympy.exp)):
+        return None
+    return sympy.log(coefficient) + (rest.args[0] if isinstance(rest, sympy.exp) else 0)
+
+
+def _log_of_share(node: Expr) -> Expr | None:
+    """``log(a / (a + b))`` is ``log_ratio(a, a + b)``, which looks at their difference b."""
+    if not isinstance(node, sympy.log):
+        return None
+    above, below = sympy.fraction(node.args[0])
+    if not (above.is_positive and below.is_positive and isinstance(below, sympy.Add)):
+        return None
+    gap = below - above
+    return log_ratio(above, below) if len(sympy.Add.make_args(gap)) < len(below.args) else None
+
+
+def _log_of_one_plus_square(node: Expr) -> Expr | None:
+    """``log(1 + z^2)`` is ``2 log_hypotenuse(z)``."""
+    if not isinstance(node, sympy.log):
+        return None
+    found = one_plus_square(node.args[0])
+    return None if found is None else sympy.log(found[0]) + 2 * log_hypotenuse(found[1])
 
 
 def _log_of_product(node: Expr) -> Expr | None:
@@ -130,6 +179,34 @@ def _example_logsumexp() -> Expr:
 
 
 RULES = (
+    Rule(
+        "log of opposite exponentials",
+        _log_of_opposite,
+        "exp overflows from 710; the logarithm is 0 below 1e-8",
+        "e^x + e^-x = 2 cosh(x)",
+        lambda: sympy.log(sympy.exp(_x) / 2 + sympy.exp(-_x) / 2),
+    ),
+    Rule(
+        "log of many exponentials",
+        _log_of_many,
+        "exp overflows from 710",
+        "log(e^x + e^y) = x + softplus(y - x), term by term",
+        lambda: sympy.log(1 + sympy.exp(_x) + sympy.exp(-2 * _x)),
+    ),
+    Rule(
+        "log of a share",
+        _log_of_share,
+        "log(a / (a + b)) is 0 where a is much larger than b",
+        "log a - log b = log1p((a - b)/b)",
+        lambda: sympy.log(_a / (_a + _b)),
+    ),
+    Rule(
+        "log of one plus a square",
+        _log_of_one_plus_square,
+        "z^2 overflows from 1e154; 1 + z^2 is 1 below 1e-8",
+        "log(1 + z^2) = log1p(z^2), or 2 log|z| for large z",
+        lambda: sympy.log(1 + _x**2),
+    ),
     Rule(
         "log of two exponentials",
         _log_of_sum,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symloss.atoms import hypotenuse, hypotenuse_excess, power
+from symloss.atoms import hypotenuse, hypotenuse_excess, hypotenuse_inverse, hypotenuse_unit, power
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -26,14 +26,49 @@ def _square_root_of_square(square: Expr) -> Expr | None:
     return root
 
 
+def one_plus_square(node: Expr) -> tuple[Expr, Expr] | None:
+    """Read ``c + u^2`` with a positive number c as ``c (1 + z^2)`` and return (c, z); None for anything else."""
+    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+        return None
+    constant, square = node.as_coeff_Add()
+    if not constant.is_positive:
+        return None
+    z = _square_root_of_square(square)
+    return None if z is None or not z.free_symbols else (constant, z / sympy.sqrt(constant))
+
+
 def _root_of_one_plus_square(node: Expr) -> Expr | None:
     """``(1 + z^2)^(n/2)`` is ``hypotenuse(z)^n``."""
     if not isinstance(node, sympy.Pow) or not (node.exp.is_Rational and node.exp.q == 2):
         return None
-    if not isinstance(node.base, sympy.Add) or len(node.base.args) != 2 or node.base.args[0] != 1:
+    found = one_plus_square(node.base)
+    return None if found is None or found[0] != 1 else hypotenuse(found[1]) ** (2 * node.exp)
+
+
+def _reciprocal_of_one_plus_square(node: Expr) -> Expr | None:
+    """``(c + u^2)^-n`` is ``c^-n hypotenuse_inverse(z)^(2 n)``."""
+    if not isinstance(node, sympy.Pow) or not (node.exp.is_Integer and node.exp.is_negative):
         return None
-    z = _square_root_of_square(node.base.args[1])
-    return None if z is None else hypotenuse(z) ** (2 * node.exp)
+    found = one_plus_square(node.base)
+    return None if found is None else found[0] ** node.exp * hypotenuse_inverse(found[1]) ** (-2 * node.exp)
+
+
+def _leg_over_hypotenuse(node: Expr) -> Expr | None:
+    """``z hypotenuse_inverse(z)`` is ``hypotenuse_unit(z)``, which stays between -1 and 1."""
+    if not isinstance(node, sympy.Mul):
+        return None
+    powers = dict(factor.as_base_exp() for factor in node.args)
+    for base, exponent in powers.items():
+        if not isinstance(base, hypotenuse_inverse) or not exponent.is_Integer:
+            continue
+        z = base.args[0]
+        for leg, times in powers.items():
+            ratio = z / leg
+            if leg.free_symbols and times.is_Integer and times > 0 and not ratio.has(*leg.free_symbols):
+                count = min(times, exponent)
+                rest = node / (leg**count * base**count)
+                return rest * (hypotenuse_unit(z) / ratio) ** count
+    return None
 
 
 def _excess(node: Expr) -> Expr | None:
@@ -69,6 +104,20 @@ RULES = (
         "z^2 overflows from 1e154",
         "scaled hypotenuse",
         lambda: sympy.sqrt(1 + _x**2),
+    ),
+    Rule(
+        "reciprocal of one plus a square",
+        _reciprocal_of_one_plus_square,
+        "z^2 overflows from 1e154, and z^2 / (1 + z^2) is inf/inf",
+        "scaled hypotenuse",
+        lambda: 1 / (4 + _x**2),
+    ),
+    Rule(
+        "leg over hypotenuse",
+        _leg_over_hypotenuse,
+        "z times a power that underflows",
+        "definition of the unit leg",
+        lambda: _x**2 * hypotenuse_inverse(_x / 2) ** 3,
     ),
     Rule(
         "excess of the hypotenuse",

@@ -346,6 +346,8 @@ def _compose(node: Basic, inner: Series) -> Series:
 
 
 _DERIVATIVES = {
+    sympy.sign: lambda x: (mpf(mpmath.sign(x)), mpf(0), mpf(0)),
+    sympy.Heaviside: lambda x: ((1 + mpf(mpmath.sign(x))) / 2, mpf(0), mpf(0)),
     sympy.cosh: lambda x: (mpmath.cosh(x), mpmath.sinh(x), mpmath.cosh(x)),
     sympy.sinh: lambda x: (mpmath.sinh(x), mpmath.cosh(x), mpmath.sinh(x)),
     sympy.tanh: lambda x: (

@@ -79,6 +79,10 @@ class _Reading:
                 return tf.reduce_max(tf.stack(parts))
             case sympy.Min():
                 return tf.reduce_min(tf.stack(parts))
+            case sympy.Heaviside():
+                return (1.0 + tf.sign(parts[0])) / 2.0
+            case sympy.sech():
+                return 1.0 / tf.cosh(parts[0])
         return getattr(tf.math, _NAMES[type(node).__name__])(parts[0])
 
     def _clamp(self, node: clamp) -> Any:
@@ -145,6 +149,7 @@ _NAMES = {
     "sinh": "sinh",
     "tanh": "tanh",
     "Abs": "abs",
+    "sign": "sign",
     "sin": "sin",
     "cos": "cos",
     "tan": "tan",

@@ -1,0 +1,79 @@
+"""Losses that people write by hand, typed as in their papers: generated, and verified like the catalogue's own."""
+
+import pytest
+from sympy import (
+    Abs,
+    Heaviside,
+    Max,
+    Min,
+    Piecewise,
+    Symbol,
+    cos,
+    exp,
+    log,
+    pi,
+    sign,
+    sqrt,
+)
+
+from symloss import Interval, Loss, Parameter, load, y_pred, y_true
+from symloss.verify.checks import Examination, verify_module
+
+residual = y_pred - y_true
+a, b = Symbol("a"), Symbol("b")
+UNIT, POSITIVE = Interval(0, 1), Interval(0, lower_open=True)
+
+
+def declared(name, expression, **roles):
+    parameters = [
+        Parameter(symbol, 1.0, Interval(0.1, 10), "a scale") for symbol in (a, b) if symbol in expression.free_symbols
+    ]
+    return Loss(name=name, summary="As in the paper.", expression=expression, parameters=parameters, **roles)
+
+
+sigmoid = 1 / (1 + exp(-y_pred))
+LOSSES = [
+    declared("cauchy", a**2 / 2 * log(1 + (residual / a) ** 2)),
+    declared("welsch", 1 - exp(-(residual**2) / 2)),
+    declared("geman_mcclure", residual**2 / (residual**2 + 4)),
+    declared("bce_from_its_definition", -y_true * log(sigmoid) - (1 - y_true) * log(1 - sigmoid), y_true=UNIT),
+    declared("log_cosh_from_exponentials", log((exp(residual) + exp(-residual)) / 2)),
+    declared("periodic", 1 - cos(2 * pi * residual / a)),
+    declared(
+        "wing",
+        Piecewise((a * log(1 + Abs(residual) / b), Abs(residual) < a), (Abs(residual) - a + a * log(1 + a / b), True)),
+    ),
+    declared("squared_roots", (sqrt(y_pred) - sqrt(y_true)) ** 2, y_true=Interval(0), y_pred=Interval(0)),
+    declared("elastic", 0.5 * residual**2 + 0.1 * Abs(residual)),
+    declared("three_sided", Max(0, residual, -2 * residual - 1)),
+    declared("truncated", Min(residual**2, 4)),
+    declared("tenth_power", residual**10),
+    declared(
+        "negative_binomial",
+        -y_true * log(y_pred / (y_pred + a)) + a * log(1 + y_pred / a),
+        y_true=Interval(0),
+        y_pred=POSITIVE,
+    ),
+    declared(
+        "tversky",
+        1 - (y_true * y_pred + 1) / (y_true * y_pred + a * (1 - y_true) * y_pred + b * y_true * (1 - y_pred) + 1),
+        y_true=UNIT,
+        y_pred=UNIT,
+    ),
+    declared("pinball_with_a_step", (Heaviside(residual) - a / 11) * residual),
+    declared("absolute_with_a_sign", sign(residual) * residual),
+    declared("pinball_with_an_indicator", Abs(a / 11 - Piecewise((1, y_true < y_pred), (0, True))) * Abs(residual)),
+    declared("linex", exp(a * residual) - a * residual - 1),
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+def test_a_textbook_declaration_passes_verification(loss, target, tmp_path):
+    """At random, extreme, kink-adjacent and parameter-edge points, to a few ulps."""
+    path = tmp_path / f"{loss.name}.py"
+    path.write_text(load(loss).generate(target), encoding="utf-8")
+    report = verify_module(Examination(loss), target, path)
+    assert report.passed, [str(failure) for failure in report.failures]
+    assert report.undecided < report.points
+    assert load(loss).latex()
