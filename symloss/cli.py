@@ -143,13 +143,17 @@ def _print_generation(outcomes: list[Outcome], problems: list[str], *, check: bo
     total = sum(len(outcome.fresh) for outcome in outcomes)
     if check:
         typer.echo(
-            f"{len(problems)} of {total} files need attention; run symloss generate"
+            f"{len(problems)} of {_files(total)} need attention; run symloss generate"
             if problems
-            else f"{total} files are fresh"
+            else f"fresh: {_files(total)}"
         )
         return
     written = sum(len(outcome.written) for outcome in outcomes)
-    typer.echo(f"{written} files written, {total - written} already fresh")
+    typer.echo(f"{_files(written)} written, {total - written} already fresh")
+
+
+def _files(count: int) -> str:
+    return f"{count} file" if count == 1 else f"{count} files"
 
 
 @app.command(
@@ -195,7 +199,7 @@ def _print_reports(reports: list[Report]) -> None:
     typer.echo(
         "Errors are the worst over all points, in ulps of the result divided by 1 + S (see symloss.verify.checks)."
     )
-    typer.echo(f"{len(reports) - failed} modules passed, {failed} failed")
+    typer.echo(f"passed: {len(reports) - failed} of {len(reports)} modules")
 
 
 @app.command(epilog="Examples: symloss latex huber > huber.tex · symloss latex huber --pdf --out papers")

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from symloss.declare import KerasName, Loss, Parameter
+from symloss.declare import ExtraInput, KerasName, Loss, Parameter
 
 _LAST = ("reduction", "name", "dtype")
 _DOCUMENTED = {
@@ -45,7 +45,11 @@ def function_values(loss: Loss, raw: Loss | None) -> dict[str, Any]:
         "has_axis": "axis" in own,
         "moves_axis": "axis" in own and not loss.is_elementwise,
         "ignores": "ignore_class" in own,
-        "domains": [_domain(item) for item in loss.parameters if item.name in own],
+        "domains": [
+            *(_domain(item) for item in loss.extra_inputs),
+            *(_domain(item) for item in loss.parameters if item.name in own),
+        ],
+        "has_parameters": any(item.name in own for item in loss.parameters),
     }
 
 
@@ -112,7 +116,7 @@ def _tensor(item: Parameter, keras: KerasName | None, switch: Any, fixed: dict[s
     return {"name": item.name, "code": value}
 
 
-def _domain(item: Parameter) -> dict[str, str]:
+def _domain(item: Parameter | ExtraInput) -> dict[str, str]:
     """The entry of the module's table of domains."""
     ends = ", ".join(_float(end) for end in (item.domain.lower, item.domain.upper))
     return {"name": item.name, "code": f'({ends}, {item.domain.lower_open}, {item.domain.upper_open}, "{item.domain}")'}
@@ -128,11 +132,11 @@ def _stored(name: str, parameters: dict[str, Parameter], keras: KerasName | None
     code = f'_checked("{name}", {name})' if name in parameters else name
     if name in parameters and keras is not None and keras.defaults.get(name) == "epsilon":
         code = f'_checked("{name}", keras.config.epsilon() if {name} is None else {name})'
-    return {"name": name, "code": code, "config": f"self.{name}"}
+    return {"name": name, "code": code, "config": f"float(self.{name})" if name in parameters else f"self.{name}"}
 
 
 def _stored_extra(name: str) -> dict[str, str]:
-    return {"name": name, "code": name, "config": f"_as_list(self.{name})"}
+    return {"name": name, "code": f'_checked_input("{name}", {name})', "config": f"_as_list(self.{name})"}
 
 
 def _camel(name: str) -> str:

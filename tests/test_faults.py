@@ -106,7 +106,7 @@ KERAS_OR_NUMPY = {
             "super().__init__(name=name, reduction=reduction, dtype=dtype)",
             'super().__init__(name=name, reduction="sum", dtype=dtype)',
         ),
-        "gradient not passed on": ("* slope(y_pred)", "* tf.stop_gradient(slope(y_pred))"),
+        "gradient not passed on": ("* with_hessian(y_pred)", "* tf.stop_gradient(with_hessian(y_pred))"),
     },
 }
 

@@ -379,3 +379,32 @@ def test_imports_tensorflow_and_keras_and_nothing_else(form_name):
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert imported == {"keras", "tensorflow"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+
+
+def test_an_extra_input_outside_its_domain_or_shape_is_refused():
+    """At construction, with a call, and as a plain function."""
+    module = load("tensorflow", "context_weighted_squared_error")
+    kind = module.ContextWeightedSquaredError
+    with pytest.raises(ValueError, match=r"context_weight holds -1.0; it must be in \[0, oo\)"):
+        kind(context_weight=[[1.0, -1.0]])
+    with pytest.raises(ValueError, match=r"context_weight holds nan"):
+        kind()([[1.0]], [[2.0]], context_weight=[[float("nan")]])
+    with pytest.raises(ValueError, match=r"context_weight has shape \(3,\), y_pred \(1, 2\)"):
+        kind(context_weight=[1.0, 2.0, 3.0])([[1.0, 2.0]], [[2.0, 2.0]])
+
+
+@pytest.mark.parametrize("label", [3, -1])
+def test_a_compiled_loss_of_a_label_that_is_no_class_is_nan_not_another_class(label):
+    """XLA clamps indices, so nothing else would tell."""
+    function = load("tensorflow", "sparse_categorical_crossentropy").sparse_categorical_crossentropy
+    compiled = tf.function(lambda y, p: function(y, p, from_logits=True), jit_compile=True)
+    losses = compiled(tf.constant([1, label]), tf.constant([[0.1, 0.2, 0.7]] * 2)).numpy()
+    assert np.isfinite(losses[0])
+    assert np.isnan(losses[1])
+
+
+@pytest.mark.parametrize("delta", [None, "one", [1.0]])
+def test_a_parameter_that_is_no_number_is_refused(delta):
+    """With the name of the loss and of the parameter."""
+    with pytest.raises(TypeError, match=r"huber: delta=.* is not a real number"):
+        load("tensorflow", "huber").Huber(delta=delta)

@@ -156,6 +156,22 @@ def test_parameters_outside_their_domain_are_refused(form_name):
             module.loss(y_true, y_pred, **extras, **{item.name: "1"})
 
 
+@pytest.mark.parametrize("delta", [1e60, 1e-60])
+def test_a_parameter_that_float32_cannot_hold_is_refused(delta):
+    """Rounded to infinity or to zero it would be another loss."""
+    module = load("numpy", "huber")
+    ones = np.ones(2, np.float32)
+    with pytest.raises(ValueError, match=r"in float32, outside its domain"):
+        module.loss(ones, ones, delta=delta)
+
+
+def test_masked_arrays_are_refused():
+    """Their mask would be lost."""
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    with pytest.raises(TypeError, match="y_pred is a masked array; leave samples out by a sample_weight of 0"):
+        load("numpy", "huber").loss([1.0, 2.0], masked)
+
+
 def test_labels_outside_theirs_are_refused(form_name):
     """Labels 0 for a margin loss, 1.5 for a probability, 4 of 4 classes: all named."""
     module = load("numpy", form_name)
