@@ -255,7 +255,7 @@ def _table(columns: list[str], rows: list[list[str]]) -> None:
 
     table = Table(header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     for row in rows:
         table.add_row(*row, style="red" if row[-1] == "FAIL" else None)
     Console().print(table)

@@ -34,8 +34,8 @@ from symloss.declare import (
     sum_over,
 )
 from symloss.declare.axes import Probabilities, Share, fresh_index, substitute
-from symloss.rules import finish, lift
 from symloss.simplify import tidy
+from symloss.stabilise import finish, lift
 from symloss.start import start_statistic
 
 Direction = Callable[[Expr], Expr]

@@ -1,7 +1,7 @@
 """The whole story: declare → derive → stabilise → lower → emit → verify → document, one function per product.
 
     declared(name)        symloss.catalogue   a Loss: the mathematics and the role of every symbol
-    study(loss)           symloss.mathematics derivatives on stable atoms (derive, rules), kernel (lower), kinks
+    study(loss)           symloss.mathematics derivatives on stable atoms (derive, stabilise), kernel (lower), kinks
     module_text(…)        symloss.modules     kernel × target → the text of one module (emit, templates)
     fragment, standalone  symloss.document    the LaTeX of the same mathematics
     verify_module(…)      symloss.verify      emitted functions against the declaration, sharing nothing with the above

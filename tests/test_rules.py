@@ -8,7 +8,8 @@ from sympy import Symbol, cosh, exp, log, sqrt
 
 from symloss.declare import Axis, Loss, Vectors, positive, real, sum_over, y_pred
 from symloss.evaluate import number
-from symloss.rules import FINISHING, LIFTING, finish, lift
+from symloss.rules import FINISHING, LIFTING
+from symloss.stabilise import finish, lift
 
 AXIS_LOSS = Loss(
     name="over_axis",

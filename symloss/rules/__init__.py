@@ -1,16 +1,11 @@
-"""Named stabilising identities.
+"""Named stabilising identities, in the order in which they are tried.
 
-``lift`` brings a textbook expression to stable atoms, ``finish`` polishes results that are not differentiated again.
-Tests sample every rule of ``LIFTING`` and ``FINISHING`` against exact arithmetic.
+``LIFTING`` brings a textbook expression to stable atoms, ``FINISHING`` polishes results that are not differentiated
+again. Tests sample every rule of both against exact arithmetic.
 """
 
 from __future__ import annotations
 
-import sympy
-from sympy import Expr
-from sympy.core.basic import Basic
-
-from symloss.declare.axes import Binder, Delta, Element, Index, Norm, Total, Unit, fresh_index, sum_over
 from symloss.rules import (
     cancellation,
     exponentials,
@@ -21,7 +16,7 @@ from symloss.rules import (
     trigonometry,
     vectors,
 )
-from symloss.rules.rule import Rule, apply_rules
+from symloss.rules.rule import Rule
 
 LIFTING: tuple[Rule, ...] = (
     *primitives.RULES,
@@ -33,37 +28,3 @@ LIFTING: tuple[Rule, ...] = (
     *vectors.RULES,
 )
 FINISHING: tuple[Rule, ...] = finishing.RULES
-
-
-def lift(expression: Expr, fired: list[str] | None = None) -> Expr:
-    """The expression on stable atoms; equal to it wherever both are defined."""
-    trace = [] if fired is None else fired
-    lifted = _rewrite(expression, LIFTING, trace)
-    return vectors.normalise_by_length(lifted, trace)
-
-
-def finish(expression: Expr, fired: list[str] | None = None) -> Expr:
-    """The expression in the form that is computed."""
-    return _rewrite(expression, FINISHING, [] if fired is None else fired)
-
-
-def _rewrite(expression: Expr, rules: tuple[Rule, ...], fired: list[str]) -> Expr:
-    """Bottom up; binders are opened and closed so that no rule ever sees a bound index."""
-    if isinstance(expression, Element | Index | Delta) or not expression.args:
-        return expression
-    if isinstance(expression, Binder):
-        if isinstance(expression, Norm | Unit):
-            return expression
-        index = fresh_index(expression.axis, expression)
-        body = _rewrite(expression.body(index), rules, fired)
-        rebuilt: Basic = (
-            sum_over(index, body)
-            if isinstance(expression, Total)
-            else type(expression).over(index, body, *expression.args[2:])
-        )
-    elif isinstance(expression, sympy.logic.boolalg.Boolean):
-        rebuilt = expression.func(*[_rewrite(argument, rules, fired) for argument in expression.args])  # type: ignore[arg-type]
-    else:
-        arguments = [_rewrite(argument, rules, fired) for argument in expression.args]  # type: ignore[arg-type]
-        rebuilt = expression if tuple(arguments) == expression.args else expression.func(*arguments)
-    return apply_rules(rebuilt, rules, fired)  # type: ignore[return-value]
