@@ -179,6 +179,13 @@ _ATOMS = {
     atoms.power: lambda b, e: b**e,
     clamp: Function("clip"),
 }
+# What a page says of the functions that it uses and a reader may not know.
+DEFINED: dict[type[Basic], str] = {
+    atoms.sigmoid: r"\sigma(x) = \frac{1}{1 + e^{-x}}",
+    atoms.softplus: r"\operatorname{softplus}(x) = \log(1 + e^x)",
+    Softmax: r"\operatorname{softmax}(f_j) = \frac{e^{f_j}}{\sum_{k=1}^{K} e^{f_k}}",
+    clamp: r"\operatorname{clip}(x, a, b) = \min(\max(x, a), b) \text{, differentiated at the limited point}",
+}
 _EVALUABLE = {
     atoms.softplus: lambda x: sympy.log(1 + sympy.exp(x)),
     atoms.sigmoid: lambda x: 1 / (1 + sympy.exp(-x)),

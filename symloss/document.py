@@ -15,7 +15,7 @@ from symloss.declare import Interval, Signs, Vectors
 from symloss.declare.axes import Data, Element
 from symloss.declare.domain import ClassLabel, Domain, Simplex
 from symloss.derive import Derivation
-from symloss.display import Notation
+from symloss.display import DEFINED, Notation
 from symloss.errors import DeclarationError
 from symloss.evaluate import number, points
 from symloss.modules import Mathematics, Provenance, equations
@@ -69,6 +69,7 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
         ],
         "link": loss.link.name if loss.composed is not None and loss.link is not None else None,
         "prediction": notation.latex(derivation.prediction) if derivation.prediction is not None else None,
+        "functions": _functions(derivation),
         "variable": variable,
         "gradient": steps(derivation, "gradient"),
         "hessian": steps(derivation, "hessian"),
@@ -80,6 +81,14 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
         "rules": [escaped(rule) for rule in derivation.rules],
         "references": [escaped(reference) for reference in loss.references],
     }
+
+
+def _functions(derivation: Derivation) -> list[str]:
+    """Definitions of the special functions that the page shows."""
+    shown = [derivation.loss.full_expression, derivation.value, *derivation.steps["gradient"]]
+    shown += [*derivation.steps["hessian"], *(item.expression for item in derivation.definitions)]
+    shown += [part for part, _ in derivation.names]
+    return [text for kind, text in DEFINED.items() if any(expression.has(kind) for expression in shown)]
 
 
 def _variable(derivation: Derivation) -> Expr:

@@ -9,7 +9,6 @@ import sympy
 from sympy import Expr
 
 from symloss.declare.axes import Axis, Data, map_elements, softmax
-from symloss.declare.domain import Interval, real
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,6 @@ class Link:
     inverse: Callable[[Data, Axis | None, Expr | None], Expr]
     over_axis: bool = False
     forward: str = "identity"
-    raw_domain: Interval = real
 
     def compose(self, expression: Expr, y_pred: Data, raw_score: Data, axis: Axis | None) -> Expr:
         """The expression with every prediction replaced by the inverse link of the raw score."""

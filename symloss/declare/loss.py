@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import keyword
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -266,11 +264,3 @@ def _assumptions(domain: Domain) -> dict[str, bool]:
     if interval.lower == 0:
         return {"nonnegative": True}
     return {}
-
-
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
-
-
-def is_identifier(name: str) -> bool:
-    """Whether a name can be a Python module, function and keyword argument on every file system."""
-    return bool(_IDENTIFIER.fullmatch(name)) and not keyword.iskeyword(name)

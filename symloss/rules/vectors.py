@@ -38,15 +38,11 @@ def normalise_by_length(expression: Expr, fired: list[str]) -> Expr:
 
     kept = {length: sympy.Dummy(f"length_{data.name}", positive=True) for data, length in lengths.items()}
     scaled = map_elements(expression.xreplace(kept), lambda node: scale(node).xreplace(kept))
-    scaled = _pull_out(scaled).xreplace({dummy: length for length, dummy in kept.items()})
+    scaled = scaled.xreplace({dummy: length for length, dummy in kept.items()})
     if scaled.has(Norm):
         return expression
     fired.append("unit vectors")
     return scaled
-
-
-def _pull_out(expression: Expr) -> Expr:
-    return expression.doit() if expression.has(sympy.Sum) else expression
 
 
 def _example_share() -> Expr:

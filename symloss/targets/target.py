@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 # Python's precedence, for leaving out parentheses: atoms and calls bind tightest.
 CALL, UNARY, PRODUCT, SUM, BITWISE, COMPARISON = 6, 5, 4, 3, 2, 1
@@ -50,7 +50,6 @@ class Target:
     indicator: str = ""
     selected_constant: str = "{0}"
     integers_as_floats: bool = False
-    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 ARITHMETIC: Mapping[str, Spelling] = {

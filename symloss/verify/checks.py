@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from symloss.errors import SymlossError
 from symloss.verify.modules import NumpyModule, TensorflowModule, arrays, open_module
 from symloss.verify.oracle import Oracle, Point, Truth, UndecidedError
 from symloss.verify.plain import plain_autodiff
-from symloss.verify.probes import Probe, probes
+from symloss.verify.probes import probes
 from symloss.verify.report import Failure, Report, cause_of
 
 LIMIT = 16.0  # ulps of the result, times 1 + S
@@ -25,14 +25,6 @@ _SMALLEST = 4 * 5e-324
 _FLUSHED = 4 * float(np.finfo(np.float64).tiny)  # TensorFlow's kernels flush subnormals to zero
 _LARGEST = float(np.finfo(np.float64).max)
 _BATCH = 6
-
-
-@dataclass(frozen=True)
-class Examined:
-    """A probe with its truth."""
-
-    probe: Probe
-    truth: Truth
 
 
 class Examination:

@@ -7,7 +7,7 @@ import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,28 +15,6 @@ from symloss.declare import ClassLabel, Loss
 from symloss.errors import FileError, MissingFrameworkError
 from symloss.verify.oracle import Point
 from symloss.verify.quiet import held_back
-
-
-class Emitted(Protocol):
-    """What a target must let the verifier do with one of its modules."""
-
-    target: str
-    module: ModuleType
-
-    def adjusted(self, point: Point) -> Point:
-        """The point with the parameter values that the target uses in place of the given ones."""
-
-    def all(self, point: Point) -> dict[str, np.ndarray]:
-        """The three below, by name."""
-
-    def value(self, point: Point) -> float:
-        """The loss of one sample."""
-
-    def gradient(self, point: Point) -> np.ndarray:
-        """Its gradient, one entry per entry of y_pred."""
-
-    def hessian(self, point: Point) -> np.ndarray:
-        """The diagonal of its Hessian."""
 
 
 def load(path: Path) -> ModuleType:
