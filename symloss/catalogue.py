@@ -41,11 +41,20 @@ def from_file(path: Path) -> tuple[Loss, ...]:
     if not path.is_file():
         raise FileError(f"{path} does not exist or is not a file; give a catalogue name or a Python file")
     module = _import(path)
-    found = [value for value in vars(module).values() if _is_loss(value)]
-    unique = tuple({id(loss): loss for loss in found}.values())
-    if not unique:
-        raise FileError(f"{path} declares no Loss; build one with symloss.declare.Loss(…)")
-    return unique
+    found = {id(value): value for value in vars(module).values() if _is_loss(value) and not _is_borrowed(value)}
+    if not found:
+        raise FileError(f"{path} declares no Loss; build one with symloss.Loss(…)")
+    forms = [form.name for loss in found.values() for form in loss.generated_forms()]
+    twice = sorted({name for name in forms if forms.count(name) > 1})
+    if twice:
+        raise DeclarationError(f"{path} declares {', '.join(twice)} more than once; give every loss a name of its own")
+    return tuple(found.values())
+
+
+def _is_borrowed(loss: Loss) -> bool:
+    """Whether it is the catalogue's own, imported to build on."""
+    home = sys.modules.get(f"{__package__}.losses.{loss.name}")
+    return home is not None and getattr(home, loss.name, None) is loss
 
 
 def _import(path: Path) -> ModuleType:
@@ -58,7 +67,7 @@ def _import(path: Path) -> ModuleType:
         specification.loader.exec_module(module)
     except SymlossError as error:
         raise type(error)(f"{path}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise FileError(f"{path} can't be imported: {type(error).__name__}: {error}") from error
     return module
 

@@ -162,11 +162,12 @@ def _files(count: int) -> str:
 def verify(names: Names = None, target: Targets = None, out: Out = Path("generated"), as_json: Json = False) -> None:
     """Verify generated modules against multi-precision arithmetic, autodiff and finite differences.
 
-    Without --target every target whose framework is installed is verified. Exits with 1 on any failure.
+    Without --target every target that has a folder and whose framework is installed. Exits with 1 on any failure.
     """
     from symloss import pipeline
 
-    targets = _targets(target, pipeline.installed_targets())
+    installed = pipeline.installed_targets()
+    targets = _targets(target, tuple(name for name in installed if (out / name).is_dir()) or installed)
     with _progress("verifying", show=not as_json) as progress:
         reports = list(pipeline.verify(names or [], targets, out, progress))
     if as_json:

@@ -11,9 +11,9 @@ import pytest
 from tests.conftest import ROOT, form_names
 
 
-def run(*arguments, cwd=None, check=None):
+def run(*arguments, cwd=None, check=None, **variables):
     """The installed command, without a terminal."""
-    environment = {**os.environ, "PYTHONWARNINGS": "error", "COLUMNS": "200"}
+    environment = {**os.environ, "PYTHONWARNINGS": "error", "COLUMNS": "200", **variables}
     done = subprocess.run(
         [sys.executable, "-m", "symloss", *map(str, arguments)],
         capture_output=True,
@@ -163,6 +163,7 @@ def test_mistakes_are_one_line_and_exit_code_two(arguments, message):
         ("x = 1\n", "declares no Loss"),
         ("import symloss\nsymloss.Loss(name='a', expression=1, summary='x')\n", "y_pred does not occur"),
         ("1 / 0\n", "ZeroDivisionError"),
+        ("raise SystemExit(3)\n", "can't be imported: SystemExit"),
     ],
 )
 def test_a_bad_file_is_explained(tmp_path, text, message):
@@ -171,6 +172,26 @@ def test_a_bad_file_is_explained(tmp_path, text, message):
     done = run("generate", "bad.py", cwd=tmp_path, check=2)
     assert message in done.stderr
     assert not (tmp_path / "generated").exists()
+
+
+def test_a_catalogue_loss_that_a_file_imports_is_not_its_own(tmp_path):
+    """Only what the file declares is generated."""
+    (tmp_path / "mine.py").write_text("from symloss.losses.huber import huber\n" + MINE)
+    run("generate", "mine.py", "--target", "numpy", "--out", "out", cwd=tmp_path, check=0)
+    assert not (tmp_path / "out" / "numpy" / "huber.py").exists()
+
+
+def test_two_losses_of_one_name_in_a_file_are_refused(tmp_path):
+    """One would overwrite the other."""
+    (tmp_path / "twice.py").write_text(MINE + MINE.replace("asymmetric = symloss", "again = symloss"))
+    done = run("generate", "twice.py", cwd=tmp_path, check=2)
+    assert "more than once; give every loss a name of its own" in done.stderr
+
+
+def test_verify_looks_at_the_targets_that_were_generated(mine):
+    """A folder with NumPy code alone is verified as such."""
+    run("generate", "my_loss.py", "--target", "numpy", "--out", "out", cwd=mine, check=0)
+    assert "passed: 1 of 1 modules" in run("verify", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
 
 
 def test_a_failed_verification_exits_with_one(mine):
@@ -190,9 +211,12 @@ def test_a_failed_verification_exits_with_one(mine):
         assert data[0]["passed"] is False
 
 
-def test_latex_goes_to_standard_output_and_a_pdf_to_a_folder(tmp_path):
+def test_latex_goes_to_standard_output():
     """Ready to redirect into a paper."""
     assert r"\subsection*{Huber}" in run("latex", "huber", check=0).stdout
-    path = run("latex", "huber", "--pdf", "--out", tmp_path, check=0).stdout.strip()
-    assert (tmp_path / "huber.pdf").read_bytes().startswith(b"%PDF")
-    assert path.endswith("huber.pdf")
+
+
+def test_a_pdf_without_pdflatex_is_an_error_that_says_so(tmp_path):
+    """Not a traceback of a missing program."""
+    done = run("latex", "huber", "--pdf", "--out", tmp_path, check=2, PATH="")
+    assert "pdflatex is not installed; install TeX Live or print the LaTeX without --pdf" in done.stderr

@@ -408,3 +408,20 @@ def test_a_parameter_that_is_no_number_is_refused(delta):
     """With the name of the loss and of the parameter."""
     with pytest.raises(TypeError, match=r"huber: delta=.* is not a real number"):
         load("tensorflow", "huber").Huber(delta=delta)
+
+
+def test_another_keras_backend_is_refused_on_import(tmp_path):
+    """Its tensors would fail deep inside TensorFlow."""
+    (tmp_path / "keras").mkdir()
+    (tmp_path / "keras" / "__init__.py").write_text("")
+    (tmp_path / "keras" / "config.py").write_text("def backend():\n    return 'jax'\n")
+    program = "import keras.config\nimport generated.tensorflow.huber"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Keras runs on jax; this module needs KERAS_BACKEND=tensorflow" in done.stderr
