@@ -259,6 +259,10 @@ class xexpy(CompositeAtom):
         return (xexpy(through_a, b) if through_a != 0 else Integer(0)) + self * derivative(b)
 
 
+class power_quotient(Atom):
+    """``b ** (e - n)`` for b >= 0; at b = 0 it is 1 for e = n, else 0. Finished results only, never differentiated."""
+
+
 class power(CompositeAtom):
     """``b ** e`` for b >= 0 and an exponent known only at run time; its logarithmic derivative stays finite at 0."""
 

@@ -177,6 +177,7 @@ _ATOMS = {
     atoms.xlogy: lambda a, b: a * sympy.log(b),
     atoms.xexpy: lambda a, b: a * sympy.exp(b),
     atoms.power: lambda b, e: b**e,
+    atoms.power_quotient: lambda b, e, n: b ** (e - n),
     clamp: Function("clip"),
 }
 # What a page says of the functions that it uses and a reader may not know.

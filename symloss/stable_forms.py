@@ -283,6 +283,18 @@ def power(lowering: Lowering, node: Expr) -> int:
     return lowering.apply("power", *(lowering.lower(argument) for argument in node.args), name="modulator")
 
 
+def power_quotient(lowering: Lowering, node: Expr) -> int:
+    """The target's own power with the smaller exponent; at base 0 it is 1 for exponent 0, else 0."""
+    base, exponent, count = node.args
+    one, zero = lowering.constant(1), lowering.constant(0)
+    left = lowering.lower(exponent - count)
+    is_zero = lowering.apply("equal", lowering.lower(base), zero, name="is_zero")
+    safe = lowering.apply("select", is_zero, one, lowering.lower(base))
+    at_zero = lowering.apply("select", lowering.apply("equal", left, zero), one, zero)
+    raised = lowering.apply("power", safe, left, name="raised")
+    return lowering.apply("select", is_zero, at_zero, raised)
+
+
 def limited(lowering: Lowering, node: Expr) -> int:
     """Between the limits; an infinite limit is left out."""
     x, lower, upper = node.args
@@ -419,6 +431,7 @@ FORMS: dict[type[Basic], Form] = {
     atoms.exp_difference: exp_difference,
     atoms.difference: difference,
     atoms.power: power,
+    atoms.power_quotient: power_quotient,
     clamp: limited,
     Total: total,
     LogSumExp: log_sum_exp,

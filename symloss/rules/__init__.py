@@ -27,4 +27,4 @@ LIFTING: tuple[Rule, ...] = (
     *cancellation.RULES,
     *vectors.RULES,
 )
-FINISHING: tuple[Rule, ...] = finishing.RULES
+FINISHING: tuple[Rule, ...] = (*finishing.RULES, *powers.FINISHING_RULES, *cancellation.FINISHING_RULES)

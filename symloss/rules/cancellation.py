@@ -52,17 +52,20 @@ def _one_minus_quotient(node: Expr) -> Expr | None:
 
 RULES = (
     Rule(
-        "minus the power of a sum",
-        _minus_power_of_sum,
-        "1 - (1 - x^2)^3 is 0 below 1e-8",
-        "binomial theorem",
-        lambda: 2 - 2 * (1 - _x) ** 3,
-    ),
-    Rule(
         "one minus a quotient",
         _one_minus_quotient,
         "1 - a/(a + b) is 0 where a is much larger than b",
         "1 - a/(a + b) = b/(a + b)",
         lambda: 3 - 3 * _a / (_a + _b),
+    ),
+)
+# Written out, the sum no longer shows that its derivative vanishes with 1 - u.
+FINISHING_RULES = (
+    Rule(
+        "minus the power of a sum",
+        _minus_power_of_sum,
+        "1 - (1 - x^2)^3 is 0 below 1e-8",
+        "binomial theorem",
+        lambda: 2 - 2 * (1 - _x) ** 3,
     ),
 )

@@ -5,7 +5,17 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symloss.atoms import hypotenuse, hypotenuse_excess, hypotenuse_inverse, hypotenuse_unit, power
+from symloss.atoms import (
+    finite_over,
+    hypotenuse,
+    hypotenuse_excess,
+    hypotenuse_inverse,
+    hypotenuse_unit,
+    magnitude,
+    power,
+    power_quotient,
+    sign_of,
+)
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -97,6 +107,50 @@ def _parametric_power(node: Expr) -> Expr | None:
     return None
 
 
+def _power_over_base(node: Expr) -> Expr | None:
+    """``b^e u/b`` is ``u b^(e - 1)``; where it multiplies a sum, in every term of the sum or not at all."""
+    if not isinstance(node, sympy.Mul):
+        return None
+    for factor in node.args:
+        if not isinstance(factor, power):
+            continue
+        rest = node / factor
+        found = _without_divisor(rest, factor.args[0])
+        if found is not None:
+            return found[0] * power_quotient(*factor.args, found[1])
+    return None
+
+
+def _unsigned(product: Expr) -> Expr:
+    """The square of a sign is 1 almost everywhere."""
+    return product.replace(  # type: ignore[no-any-return]
+        lambda node: isinstance(node, sympy.Pow) and isinstance(node.base, sign_of) and node.exp == 2,
+        lambda node: sympy.Integer(1),
+    )
+
+
+def _without_divisor(node: Expr, divisor: Expr) -> tuple[Expr, Expr] | None:
+    """What is left of a product, or of a sum of products, without its quotients by a divisor, and their number."""
+    if isinstance(node, sympy.Add):
+        parts = [_without_divisor(term, divisor) for term in node.args]
+        counts = {part[1] for part in parts if part is not None}
+        if len(counts) != 1 or None in parts:
+            return None
+        return sympy.Add(*[_unsigned(part[0]) for part in parts if part is not None]), counts.pop()
+    left, count = sympy.Integer(1), sympy.Integer(0)
+    for factor in sympy.Mul.make_args(node):
+        base, exponent = factor.as_base_exp()
+        inside = _without_divisor(factor, divisor) if isinstance(factor, sympy.Add) else None
+        if inside is not None:
+            left, count = left * inside[0], count + inside[1]
+        elif isinstance(base, finite_over) and base.args[1] == divisor and exponent.is_Integer:
+            above, more = _without_divisor(base.args[0], divisor) or (base.args[0], sympy.Integer(0))
+            left, count = left * above**exponent, count + exponent * (1 + more)
+        else:
+            left *= factor
+    return (left, count) if count > 0 else None
+
+
 RULES = (
     Rule(
         "root of one plus a square",
@@ -132,5 +186,14 @@ RULES = (
         "e b^(e-1) b' is 0 * inf at b = 0",
         "logarithmic derivative",
         lambda: _b**_e,
+    ),
+)
+FINISHING_RULES = (
+    Rule(
+        "power over its base",
+        _power_over_base,
+        "b^e overflows where b^e/b does not",
+        "b^e/b = b^(e - 1)",
+        lambda: power(magnitude(_x), _e) * finite_over(sign_of(_x), magnitude(_x)),
     ),
 )

@@ -27,7 +27,7 @@ def plain_autodiff(loss: Loss, points: list[Point], tf: Any) -> tuple[np.ndarray
                 inner.watch(moving)
                 reading = _Reading(loss, np.atleast_1d(y_true[0]), moving, constants, tf)
                 value = reading.evaluate(loss.full_expression)
-            gradient = inner.gradient(value, moving)
+            gradient = inner.gradient(value, moving, unconnected_gradients="zero")
             entries = tf.unstack(gradient)
         rows = [outer.gradient(entry, moving) for entry in entries]
         gradients.append(gradient.numpy())
