@@ -8,6 +8,7 @@ from sympy import (
     Min,
     Piecewise,
     Symbol,
+    atan,
     cos,
     exp,
     log,
@@ -63,6 +64,7 @@ LOSSES = [
     declared("pinball_with_a_step", (Heaviside(residual) - a / 11) * residual),
     declared("absolute_with_a_sign", sign(residual) * residual),
     declared("pinball_with_an_indicator", Abs(a / 11 - Piecewise((1, y_true < y_pred), (0, True))) * Abs(residual)),
+    declared("arctangent", atan(residual**2)),
     declared("power_of_the_error", Abs(residual) ** (1 + a / 5)),
     declared(
         "tukey", Piecewise((a**2 / 6 * (1 - (1 - (residual / a) ** 2) ** 3), Abs(residual) <= a), (a**2 / 6, True))

@@ -73,11 +73,11 @@ def _leg_over_hypotenuse(node: Expr) -> Expr | None:
             continue
         z = base.args[0]
         for leg, times in powers.items():
-            ratio = z / leg
-            if leg.free_symbols and times.is_Integer and times > 0 and not ratio.has(*leg.free_symbols):
-                count = min(times, exponent)
-                rest = node / (leg**count * base**count)
-                return rest * (hypotenuse_unit(z) / ratio) ** count
+            order = z.as_powers_dict().get(leg, sympy.Integer(0))
+            if leg.free_symbols and times.is_Integer and order.is_Integer and 0 < order <= times:
+                count = min(times // order, exponent)
+                rest = node / (leg ** (order * count) * base**count)
+                return rest * (hypotenuse_unit(z) * leg**order / z) ** count
     return None
 
 
