@@ -204,7 +204,7 @@ def _extra(item: Any) -> dict[str, Any]:
 def _number(end: float) -> str:
     if math.isinf(end):
         return "np.inf" if end > 0 else "-np.inf"
-    return f"{end:g}"
+    return str(int(end)) if end == int(end) else repr(end)
 
 
 def _check(name: str, domain: Domain) -> str:
@@ -288,7 +288,15 @@ def _start(mathematics: Mathematics) -> dict[str, Any]:
         "inside": inside,
         "width": width,
         "bracket": bracket,
+        "ends": ", ".join(
+            (_number(_inner(entries.lower, entries.lower_open)), _number(_inner(entries.upper, entries.upper_open, -1)))
+        ),
     }
+
+
+def _inner(end: float, is_open: bool, towards: int = 1) -> float:
+    """An end of a domain, or the next number inside where the end does not belong to it."""
+    return math.nextafter(end, towards * math.inf) if is_open and math.isfinite(end) else end
 
 
 def _bracket(domain: Interval) -> tuple[str, str, str]:

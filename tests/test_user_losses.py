@@ -1,5 +1,6 @@
 """Losses that people write by hand, typed as in their papers: generated, and verified like the catalogue's own."""
 
+import numpy as np
 import pytest
 from sympy import (
     Abs,
@@ -18,6 +19,7 @@ from sympy import (
 )
 
 from symloss import Interval, Loss, Parameter, load, y_pred, y_true
+from symloss.declare import Axis, ClassLabel, Simplex, Vectors, real, sum_over, unit
 from symloss.verify.checks import Examination, verify_module
 
 residual = y_pred - y_true
@@ -72,6 +74,34 @@ LOSSES = [
     declared("linex", exp(a * residual) - a * residual - 1),
 ]
 
+K = Axis("K")
+k, j = K.index("k"), K.index("j")
+PROBABILITIES = {"y_true": Simplex("K"), "y_pred": Vectors("K", unit)}
+VECTORS = {"y_true": Vectors("K", real), "y_pred": Vectors("K", real)}
+gap = y_pred[k] - y_true[k]
+whole = sum_over(j, exp(y_pred[j]))
+LOSSES += [
+    declared("brier", sum_over(k, gap**2), **PROBABILITIES),
+    declared("hellinger", sum_over(k, (sqrt(y_pred[k]) - sqrt(y_true[k])) ** 2) / 2, **PROBABILITIES),
+    declared(
+        "softmax_crossentropy",
+        -sum_over(k, y_true[k] * log(exp(y_pred[k]) / whole)),
+        y_true=Simplex("K"),
+        y_pred=Vectors("K", real),
+    ),
+    declared(
+        "softmax_of_the_label", -log(exp(y_pred[y_true]) / whole), y_true=ClassLabel("K"), y_pred=Vectors("K", real)
+    ),
+    declared("mean_of_squares", sum_over(k, gap**2) / K, **VECTORS),
+    declared("euclidean_distance", sqrt(sum_over(k, gap**2)), **VECTORS),
+    declared(
+        "soft_dice",
+        1 - (2 * sum_over(k, y_pred[k] * y_true[k]) + 1) / (sum_over(k, y_pred[k]) + sum_over(k, y_true[k]) + 1),
+        y_true=Vectors("K", unit),
+        y_pred=Vectors("K", unit),
+    ),
+]
+
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
 @pytest.mark.parametrize("target", ["numpy", "tensorflow"])
@@ -83,3 +113,12 @@ def test_a_textbook_declaration_passes_verification(loss, target, tmp_path):
     assert report.passed, [str(failure) for failure in report.failures]
     assert report.undecided < report.points
     assert load(loss).latex()
+
+
+def test_the_best_constant_vector_is_found_where_no_closed_form_is_declared():
+    """Against the closed form that the mathematics has."""
+    targets = np.array([[0.2, 0.3, 0.5], [0.6, 0.1, 0.3], [0.0, 0.9, 0.1]])
+    weights = np.array([1.0, 2.0, 0.5])
+    module = load(next(loss for loss in LOSSES if loss.name == "hellinger")).compile("numpy")
+    best = np.average(np.sqrt(targets), axis=0, weights=weights) ** 2
+    np.testing.assert_allclose(module.start_value(targets, sample_weight=weights), best, rtol=1e-7)

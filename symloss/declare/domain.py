@@ -53,7 +53,7 @@ class Interval:
             return "real"
         left = "(" if self.lower_open or math.isinf(self.lower) else "["
         right = ")" if self.upper_open or math.isinf(self.upper) else "]"
-        ends = [f"{end:g}".replace("inf", "oo") for end in (self.lower, self.upper)]
+        ends = [str(end).removesuffix(".0").replace("inf", "oo") for end in (float(self.lower), float(self.upper))]
         return f"{left}{ends[0]}, {ends[1]}{right}"
 
 
