@@ -68,7 +68,11 @@ def measure(folder: Path, names: Sequence[str], repeat: int) -> dict[str, dict[s
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(repeat):
         for name, command in runs.items():
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r\033[Kturn {turn + 1} of {repeat}: {name}")
             taken[name].append(seconds(command(turn)))
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K")
     empty = statistics.median(taken["python, empty"])
     return {name: summary(times, empty, forms if name in COLD else None) for name, times in taken.items()}
 
