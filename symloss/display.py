@@ -7,7 +7,20 @@ from sympy import Expr, Function, Symbol
 from sympy.core.basic import Basic
 
 from symloss import atoms
-from symloss.declare import Delta, Element, Index, LogSoftmax, LogSumExp, Loss, Norm, Softmax, Total, Unit, clamp
+from symloss.declare import (
+    ClassLabel,
+    Delta,
+    Element,
+    Index,
+    LogSoftmax,
+    LogSumExp,
+    Loss,
+    Norm,
+    Softmax,
+    Total,
+    Unit,
+    clamp,
+)
 from symloss.declare.axes import Binder, Share, SoftmaxComplement, fresh_index
 
 # How symloss's own names are written, unless the loss has a symbol written so.
@@ -123,15 +136,17 @@ class Notation:
     def _binder(self, node: Binder) -> Expr:
         index = fresh_index(node.axis, node, *self._open)
         letter, body = Symbol(index.letter, integer=True), self._inside(node, index)
+        first = 0 if isinstance(self.loss.y_true, ClassLabel) else 1  # as the labels count
+        places = (letter, first, node.axis + first - 1)
         match node:
             case Total():
-                return sympy.Sum(body, (letter, 1, node.axis))
+                return sympy.Sum(body, places)
             case LogSumExp():
-                return sympy.log(sympy.Sum(sympy.exp(body), (letter, 1, node.axis)))
+                return sympy.log(sympy.Sum(sympy.exp(body), places))
             case Norm():
-                return sympy.sqrt(sympy.Sum(body**2, (letter, 1, node.axis)))
+                return sympy.sqrt(sympy.Sum(body**2, places))
         own = self._inside(node, node.at)
-        whole = sympy.Sum(sympy.exp(body), (letter, 1, node.axis))
+        whole = sympy.Sum(sympy.exp(body), places)
         match node:
             case Softmax():
                 return sympy.exp(own) / whole if self.plain else Function("softmax")(own)
@@ -140,9 +155,9 @@ class Notation:
             case LogSoftmax():
                 return own - sympy.log(whole)
             case Unit():
-                return own / sympy.sqrt(sympy.Sum(body**2, (letter, 1, node.axis)))
+                return own / sympy.sqrt(sympy.Sum(body**2, places))
             case Share():
-                return own / sympy.Sum(body, (letter, 1, node.axis))
+                return own / sympy.Sum(body, places)
         raise TypeError(f"no notation for {type(node).__name__}")
 
 
@@ -184,7 +199,7 @@ _ATOMS = {
 DEFINED: dict[type[Basic], str] = {
     atoms.sigmoid: r"\sigma(x) = \frac{1}{1 + e^{-x}}",
     atoms.softplus: r"\operatorname{softplus}(x) = \log(1 + e^x)",
-    Softmax: r"\operatorname{softmax}(f_j) = \frac{e^{f_j}}{\sum_{k=1}^{K} e^{f_k}}",
+    Softmax: r"\operatorname{softmax}(f_j) = \frac{e^{f_j}}{\sum_k e^{f_k}}",
     clamp: r"\operatorname{clip}(x, a, b) = \min(\max(x, a), b) \text{, differentiated at the limited point}",
 }
 _EVALUABLE = {
