@@ -74,6 +74,8 @@ class Notation:
         return str(sympy.pretty(shown.xreplace(names), use_unicode=True, order="none", wrap_line=False))
 
     def _latex_name(self, name: str) -> str:
+        if " " in name:  # the last place of an axis
+            return name
         base, _, index = name.partition("@")
         written = r"\hat{y}" if base == "y_pred" else self.letters.get(base)
         if written is None and base.endswith(("_slope", "_curvature")):
@@ -133,11 +135,16 @@ class Notation:
         self._open.pop()
         return shown
 
+    def _ends(self, axis: Expr) -> tuple[int, Expr]:
+        """The first and the last place of an axis, counted as class labels are."""
+        if not isinstance(self.loss.y_true, ClassLabel):
+            return 1, axis
+        return 0, axis - 1 if self.plain else Symbol(f"{axis} - 1", integer=True)
+
     def _binder(self, node: Binder) -> Expr:
         index = fresh_index(node.axis, node, *self._open)
         letter, body = Symbol(index.letter, integer=True), self._inside(node, index)
-        first = 0 if isinstance(self.loss.y_true, ClassLabel) else 1  # as the labels count
-        places = (letter, first, node.axis + first - 1)
+        places = (letter, *self._ends(node.axis))
         match node:
             case Total():
                 return sympy.Sum(body, places)
