@@ -4,10 +4,11 @@ import json
 import math
 
 import pytest
+import sympy
 
-from symloss import catalogue
+from symloss import Loss, catalogue, y_pred, y_true
 from symloss.verify.checks import LIMIT, Examination, verify_module
-from symloss.verify.oracle import Oracle, Point
+from symloss.verify.oracle import Oracle, Point, UndecidedError
 from symloss.verify.report import cause_of
 from tests.conftest import GENERATED, ROOT, load
 
@@ -97,3 +98,28 @@ def test_verification_of_a_missing_file_says_what_to_do(tmp_path):
 def test_generated_modules_are_what_is_imported():
     """The committed files are the ones under test."""
     assert load("numpy", "huber").__file__ == str(ROOT / "generated" / "numpy" / "huber.py")
+
+
+def test_a_loss_that_is_undecided_everywhere_does_not_pass(monkeypatch):
+    """Nothing examined is nothing shown."""
+    loss = catalogue.declared("huber").generated_forms()[0]
+    examination = Examination(loss)
+
+    def undecided(_point):
+        raise UndecidedError("never")
+
+    monkeypatch.setattr(examination, "truth", undecided)
+    report = verify_module(examination, "numpy", GENERATED / "numpy" / "huber.py")
+    assert not report.passed
+    assert report.points == 0
+    assert any("no affordable precision" in str(failure) for failure in report.failures)
+
+
+def test_the_oracle_says_when_it_cannot_tell():
+    """At 1e100 the exponential has vanished from 1 + exp(-x) at every precision, and log(1 - 1) would be a lie."""
+    sigmoid = 1 / (1 + sympy.exp(-y_pred))
+    loss = Loss(name="naive", summary="Typed as defined.", expression=-sympy.log(1 - sigmoid) + 0 * y_true)
+    oracle = Oracle(loss)
+    assert math.isclose(oracle.truth(Point(0.0, 50.0, {})).value, 50.0)
+    with pytest.raises(UndecidedError):
+        oracle.truth(Point(0.0, 1e100, {}))

@@ -118,6 +118,9 @@ def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowMo
                     continue
                 failure = Failure(report.loss, report.target, function, probe.group, point, float(number), float(exact))
                 wrong.setdefault(function, []).append((failure, size))
+    if not report.points:
+        never = UndecidedError("no affordable precision tells what the formula says at any point")
+        report.failures.append(_raised(report, "every function", "all", None, never))
     for items in wrong.values():
         worst = max(items, key=lambda item: item[1])[0]
         cause = cause_of([(failure.got, failure.expected) for failure, _ in items])
