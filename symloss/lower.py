@@ -178,8 +178,9 @@ class Lowering:
             return self.named(definition.expression, definition.symbol.name)
         if symbol.name == "y_true" and isinstance(self.loss.y_true, ClassLabel):
             return self.input(symbol.name, "row")
-        parameters = {item.name for item in self.loss.parameters}
-        return self.input(symbol.name, "parameter" if symbol.name in parameters else "element")
+        if symbol.name in {item.name for item in self.loss.parameters}:
+            return self.input(symbol.name, "parameter")
+        return self.input(symbol.name, "element" if self.loss.is_elementwise else "row")
 
     def _element(self, element: Element) -> int:
         definition = self.definitions.get(element.data.name)

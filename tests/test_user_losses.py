@@ -18,7 +18,7 @@ from sympy import (
     sqrt,
 )
 
-from symloss import Interval, Loss, Parameter, load, y_pred, y_true
+from symloss import ExtraInput, Interval, Loss, Parameter, load, y_pred, y_true
 from symloss.declare import Axis, ClassLabel, Simplex, Vectors, real, sum_over, unit
 from symloss.verify.checks import Examination, verify_module
 
@@ -29,7 +29,9 @@ UNIT, POSITIVE = Interval(0, 1), Interval(0, lower_open=True)
 
 def declared(name, expression, **roles):
     parameters = [
-        Parameter(symbol, 1.0, Interval(0.1, 10), "a scale") for symbol in (a, b) if symbol in expression.free_symbols
+        Parameter(symbol, 1.0, Interval(0.1, 10), "a scale")
+        for symbol in (a, b)
+        if symbol in expression.free_symbols and "extra_inputs" not in roles
     ]
     return Loss(name=name, summary="As in the paper.", expression=expression, parameters=parameters, **roles)
 
@@ -100,6 +102,12 @@ LOSSES += [
         y_true=Vectors("K", unit),
         y_pred=Vectors("K", unit),
     ),
+    declared(
+        "brier_with_a_temperature",
+        log(a) + a * sum_over(k, gap**2),
+        **PROBABILITIES,
+        extra_inputs=[ExtraInput(a, POSITIVE, "one number per sample")],
+    ),
 ]
 
 
@@ -122,3 +130,12 @@ def test_the_best_constant_vector_is_found_where_no_closed_form_is_declared():
     module = load(next(loss for loss in LOSSES if loss.name == "hellinger")).compile("numpy")
     best = np.average(np.sqrt(targets), axis=0, weights=weights) ** 2
     np.testing.assert_allclose(module.start_value(targets, sample_weight=weights), best, rtol=1e-7)
+
+
+def test_an_extra_input_over_an_axis_has_one_number_per_sample():
+    """One per entry would have no meaning for the value, and its first column is not it."""
+    module = load(next(loss for loss in LOSSES if loss.name == "brier_with_a_temperature")).compile("numpy")
+    with pytest.raises(ValueError, match=r"a has shape \(1, 3\), the samples have \(1,\)"):
+        module.loss([[1.0, 0.0, 0.0]], [[0.5, 0.2, 0.3]], a=[[1.0, 2.0, 3.0]])
+    every = module.loss([[1.0, 0.0, 0.0]], [[0.5, 0.2, 0.3]], a=2.0)
+    assert every == module.loss([[1.0, 0.0, 0.0]], [[0.5, 0.2, 0.3]], a=[2.0])
