@@ -13,7 +13,7 @@ from sympy import Expr
 
 from symloss.declare import Interval, Signs, Vectors
 from symloss.declare.axes import Data, Element
-from symloss.declare.domain import ClassLabel, Domain, Simplex
+from symloss.declare.domain import ClassLabel, Domain, Simplex, spelled
 from symloss.derive import Derivation
 from symloss.display import DEFINED, Notation
 from symloss.errors import DeclarationError
@@ -38,6 +38,7 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
     derivation, loss = mathematics.derivation, mathematics.loss
     notation = Notation(loss)
     variable = notation.latex(_variable(derivation))
+    declared, derived = equations(derivation)
     return {
         "name": loss.name,
         "title": escaped(loss.name.replace("_", " ").capitalize()),
@@ -48,8 +49,8 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
         "forms": provenance.forms,
         "target": "docs",
         "definition": notation.latex(loss.expression),
-        "where": [equation.latex for equation in equations(derivation) if equation.is_declared],
-        "intermediates": [equation.latex for equation in equations(derivation) if not equation.is_declared],
+        "where": [equation.latex for equation in declared],
+        "intermediates": [equation.latex for equation in derived],
         "true_domain": _domain(loss.y_true),
         "pred_domain": _domain(loss.y_pred),
         "true_name": notation.latex(loss.true_symbol),
@@ -57,7 +58,7 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
         "parameters": [
             {
                 "symbol": notation.latex(item.symbol),
-                "default": f"{item.default:g}",
+                "default": spelled(item.default),
                 "domain": _domain(item.domain),
                 "meaning": escaped(item.meaning),
             }

@@ -89,6 +89,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
     loss, derivation, kernel = mathematics.loss, mathematics.derivation, mathematics.kernel
     latex = formulas(derivation)
     kernels = _kernels(kernel, target, latex, loss)
+    declared, derived = equations(derivation)
     parameters = [_parameter(item) for item in loss.parameters]
     extras = [_extra(item) for item in loss.extra_inputs]
     return {
@@ -101,8 +102,8 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "source_hash": provenance.source_hash,
         "forms": provenance.forms,
         "latex": latex,
-        "definitions": [equation.latex for equation in equations(derivation) if equation.is_declared],
-        "intermediates": [equation.latex for equation in equations(derivation) if not equation.is_declared],
+        "definitions": [equation.latex for equation in declared],
+        "intermediates": [equation.latex for equation in derived],
         "parameters": parameters,
         "extras": extras,
         "link": loss.link.name if loss.composed is not None and loss.link is not None else None,
@@ -147,11 +148,10 @@ def formulas(derivation: Derivation) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Equation:
-    """A name and what it stands for; ``is_declared`` tells the declaration's own names from those of derivatives."""
+    """A name and what it stands for."""
 
     left: Expr
     right: Expr
-    is_declared: bool
     notation: Notation
 
     @property
@@ -165,19 +165,20 @@ class Equation:
         return self.notation.unicode(sympy.Eq(self.left, self.right, evaluate=False))
 
 
-def equations(derivation: Derivation) -> list[Equation]:
-    """The named intermediates, in the order in which they are used."""
+def equations(derivation: Derivation) -> tuple[list[Equation], list[Equation]]:
+    """The names that the declaration defines, and those that its derivatives added, in order of use."""
     notation = Notation(derivation.loss)
-    declared = {str(getattr(symbol, "data", symbol)) for symbol in derivation.loss.where}
-    found = []
+    names = {str(getattr(symbol, "data", symbol)) for symbol in derivation.loss.where}
+    declared: list[Equation] = []
+    derived: list[Equation] = []
     for item in derivation.definitions:
         left = item.symbol if item.index is None else item.symbol[item.index]  # type: ignore[index]
-        found.append(Equation(left, item.expression, item.symbol.name in declared, notation))
+        (declared if item.symbol.name in names else derived).append(Equation(left, item.expression, notation))
     for part, name in derivation.names:
         letters = [index for index in part.atoms(Index) if not index.letter.startswith("_")]
         left = Data(name)[letters[0]] if letters else sympy.Symbol(name)
-        found.append(Equation(left, part, is_declared=True, notation=notation))
-    return found
+        declared.append(Equation(left, part, notation))
+    return declared, derived
 
 
 def _parameter(item: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from symloss.declare.domain import spelled
 from symloss.display import Notation
 from symloss.handle import Handle
 from symloss.modules import equations, formulas
@@ -15,15 +16,15 @@ def as_text(handle: Handle) -> str:
     derivation = handle._mathematics.derivation  # noqa: SLF001 - the same door
     parts = [f"{handle.name}  ({loss.family})", loss.summary, ""]
     parts += _block("loss", notation.unicode(loss.expression))
-    for title, is_declared in (("where", True), ("with", False)):
-        named = [item.unicode for item in equations(derivation) if item.is_declared == is_declared]
-        parts += _block(title, "\n\n".join(named)) if named else []
+    for title, named in zip(("where", "with"), equations(derivation), strict=True):
+        parts += _block(title, "\n\n".join(item.unicode for item in named)) if named else []
     parts += _block("gradient", notation.unicode(derivation.gradient))
     parts += _block("hessian", notation.unicode(derivation.hessian))
     link = loss.link.name if loss.composed is not None and loss.link is not None else "identity"
     parts += [f"y_true      {loss.y_true}", f"y_pred      {loss.y_pred}", f"link        {link}"]
     parts += [
-        f"parameter   {item.name} = {item.default:g} in {item.domain}: {item.meaning}" for item in loss.parameters
+        f"parameter   {item.name} = {spelled(item.default)} in {item.domain}: {item.meaning}"
+        for item in loss.parameters
     ]
     parts += [f"extra input {item.name} in {item.domain}: {item.meaning}" for item in loss.extra_inputs]
     parts += [f"kink        {kink.jumps} jumps at {kink.at}" for kink in handle.kinks] or ["kinks       none"]

@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from sympy import Symbol
 
-from symloss import catalogue
+from symloss import Interval, Loss, Parameter, catalogue, load, y_pred, y_true
 from symloss.derive import derive
 from symloss.document import check_equal, escaped, with_definitions
 from symloss.errors import DeclarationError
@@ -40,3 +41,11 @@ def test_the_docstring_carries_the_formula_of_the_page(form_name):
     formula = re.search(r"\\symlossfit\{\\ell = (.*)\}\\\]", text).group(1)
     assert formula in (GENERATED / "numpy" / f"{form_name}.py").read_text()
     assert formula in (GENERATED / "tensorflow" / f"{form_name}.py").read_text()
+
+
+def test_defaults_and_domains_are_printed_with_all_their_digits():
+    """The page states the loss that the code computes."""
+    scale = Symbol("scale")
+    parameter = Parameter(scale, 0.1234567891, Interval(0.1234567891, 0.5000000001), "a scale")
+    loss = Loss(name="scaled", summary="Scaled.", expression=scale * (y_pred - y_true) ** 2, parameters=[parameter])
+    assert "[0.1234567891, 0.5000000001]$, by default $0.1234567891$" in load(loss).latex()

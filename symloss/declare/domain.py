@@ -11,6 +11,11 @@ from symloss.errors import DeclarationError
 _INTERVAL = re.compile(r"\s*([\[(])\s*([^,\s]+)\s*,\s*([^,\s]+)\s*([\])])\s*")
 
 
+def spelled(number: float) -> str:
+    """All digits of a number for people: 1 rather than 1.0."""
+    return str(float(number)).removesuffix(".0")
+
+
 @dataclass(frozen=True)
 class Interval:
     """Real numbers between two ends; an infinite end is always open."""
@@ -53,7 +58,7 @@ class Interval:
             return "real"
         left = "(" if self.lower_open or math.isinf(self.lower) else "["
         right = ")" if self.upper_open or math.isinf(self.upper) else "]"
-        ends = [str(end).removesuffix(".0").replace("inf", "oo") for end in (float(self.lower), float(self.upper))]
+        ends = [spelled(end).replace("inf", "oo") for end in (self.lower, self.upper)]
         return f"{left}{ends[0]}, {ends[1]}{right}"
 
 

@@ -11,9 +11,9 @@ from symloss.rules.rule import Rule
 _x = sympy.Symbol("x", real=True)
 
 
-def two_exponentials(sum_: Expr) -> tuple[Expr, Expr] | None:
-    """Read ``c e^u + d e^v`` (c, d > 0) as ``e^u' (1 + e^w)`` and return (u', w); None for anything else."""
-    if not isinstance(sum_, sympy.Add) or len(sum_.args) != 2 or not sum_.has(sympy.exp):
+def exponents_of(sum_: Expr) -> list[Expr] | None:
+    """The ``u + log c`` of every term of a sum of ``c e^u`` (c > 0); None for anything else."""
+    if not isinstance(sum_, sympy.Add) or not sum_.has(sympy.exp):
         return None
     exponents = []
     for term in sum_.args:
@@ -22,6 +22,14 @@ def two_exponentials(sum_: Expr) -> tuple[Expr, Expr] | None:
             return None
         exponent = rest.args[0] if isinstance(rest, sympy.exp) else sympy.Integer(0)
         exponents.append(exponent + sympy.log(coefficient))
+    return exponents
+
+
+def two_exponentials(sum_: Expr) -> tuple[Expr, Expr] | None:
+    """Read ``c e^u + d e^v`` (c, d > 0) as ``e^u' (1 + e^w)`` and return (u', w); None for anything else."""
+    exponents = exponents_of(sum_)
+    if exponents is None or len(exponents) != 2:
+        return None
     exponents.sort(key=lambda item: (bool(item.free_symbols), sympy.default_sort_key(item)))
     return exponents[0], exponents[1] - exponents[0]
 

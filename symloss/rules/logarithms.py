@@ -10,7 +10,7 @@ from sympy import Expr
 from symloss.atoms import log_hypotenuse, log_ratio, logcosh, sigmoid, softplus
 from symloss.declare import LogSoftmax, LogSumExp, Softmax, Total, sum_over
 from symloss.declare.axes import fresh_index
-from symloss.rules.exponentials import two_exponentials
+from symloss.rules.exponentials import exponents_of, two_exponentials
 from symloss.rules.powers import one_plus_square
 from symloss.rules.rule import Rule
 
@@ -36,19 +36,10 @@ def _log_of_opposite(node: Expr) -> Expr | None:
 
 def _log_of_many(node: Expr) -> Expr | None:
     """``log(e^u + e^v + e^w)`` is the logarithm of two exponentials whose first is itself a logarithm of a sum."""
-    if not isinstance(node, sympy.log) or not isinstance(node.args[0], sympy.Add) or len(node.args[0].args) < 3:
-        return None
-    logs = [log for term in node.args[0].args if (log := _log_of_term(term)) is not None]
-    if not node.args[0].has(sympy.exp) or len(logs) < len(node.args[0].args):
+    logs = exponents_of(node.args[0]) if isinstance(node, sympy.log) else None
+    if logs is None or len(logs) < 3:
         return None
     return functools.reduce(lambda so_far, following: so_far + softplus(following - so_far), logs)
-
-
-def _log_of_term(term: Expr) -> Expr | None:
-    coefficient, rest = term.as_coeff_Mul()
-    if not coefficient.is_positive or not (rest == 1 or isinstance(rest, sympy.exp)):
-        return None
-    return sympy.log(coefficient) + (rest.args[0] if isinstance(rest, sympy.exp) else 0)
 
 
 def _log_of_share(node: Expr) -> Expr | None:
