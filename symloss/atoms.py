@@ -101,6 +101,21 @@ class hypotenuse_excess(Atom):
         return hypotenuse_unit(self.args[0])
 
 
+class hypotenuse_gain(Atom):
+    """``b (sqrt(a^2 + b^2) - b)`` for b > 0. Values only, never differentiated."""
+
+    def _eval_is_nonnegative(self) -> bool:
+        return True
+
+
+class hypotenuse_leg(Atom):
+    """``a b / sqrt(a^2 + b^2)`` for b > 0. Values only, never differentiated."""
+
+
+class one_minus_over(Atom):
+    """``1 - c / q^n`` for probabilities c and q; 1 where c is 0. Values only, never differentiated."""
+
+
 class hypotenuse_unit(Atom):
     """``z / sqrt(1 + z^2)``."""
 
@@ -187,6 +202,21 @@ class ratio_excess(Atom):
 
 class exp_difference(Atom):
     """``exp(a) - y exp(b)``: exact at y = 1 as a nears b. Values only, never differentiated."""
+
+
+class with_rounding_error(Atom):
+    """A result, its slope in the residual, and the residual: the result where the residual is not rounded.
+
+    Equal to the result in exact arithmetic. Values only, never differentiated.
+    """
+
+
+class exp_minus_product(Atom):
+    """``exp(u) - a b``, also where both terms leave the floats. Values only, never differentiated."""
+
+
+class sigmoid_minus_label(Atom):
+    """``sigmoid(x) - c`` for a label c between 0 and 1. Values only, never differentiated."""
 
 
 class difference(Atom):

@@ -68,6 +68,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "is_first_maximum": Operation(1, "whether the entry is the first that equals the maximum over the axis", "flag"),
     "is_label": Operation(2, "whether the index of an entry of a along the axis equals the integer label b", "flag"),
     "take_label": Operation(2, "the entry of a at the integer label b", "row"),
+    "smallest_normal": Operation(1, "smallest normal number of the dtype of a", "parameter"),
     "axis_size": Operation(1, "number of entries along the axis of a", "parameter"),
     "fill": Operation(2, "the number a in the shape of b", "element"),
 }

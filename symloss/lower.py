@@ -6,6 +6,7 @@ The order of operations is decided here, because it is part of the result: equal
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import sympy
@@ -15,7 +16,9 @@ from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
 from symloss import stable_forms
-from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Node, Total
+from symloss.atoms import hypotenuse_inverse, magnitude
+from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Node, Total, clamp
+from symloss.declare.axes import Share, ShareComplement
 from symloss.derive import Definition, Derivation
 from symloss.errors import UnsupportedError
 from symloss.kernel import Apply, Constant, Input, Kernel, Value, result_kind
@@ -196,7 +199,58 @@ class Lowering:
         entries, label = self.input("y_pred", "element"), self.input("y_true", "row")
         return self.apply("is_label", entries, label, name="is_label")
 
+    def complement_of(self, part: Expr) -> Expr | None:
+        """``1 - part`` without a cancellation, for a label between two others or a guarded probability; else None."""
+        if isinstance(part, Share):
+            return ShareComplement(*part.args)
+        if isinstance(part, clamp) and part.args[1] == 1 - part.args[2]:
+            return clamp(1 - part.args[0], *part.args[1:])
+        definition = self.definitions.get(str(getattr(part, "data", part)))
+        if definition is None:
+            return None
+        inside = definition.expression
+        if isinstance(part, Element) and definition.index is not None:
+            inside = inside.xreplace({definition.index: part.index})
+        if isinstance(inside, clamp):
+            return self.complement_of(inside)
+        return self._mixed(inside, lambda label: 1 - label)
+
+    def tilt_of(self, label: Expr) -> Expr:
+        """``1 - 2 label``, which is exact where a smoothed label is a half."""
+        definition = self.definitions.get(str(label))
+        mixed = None if definition is None else self._mixed(definition.expression, lambda part: 1 - 2 * part)
+        return 1 - 2 * label if mixed is None else mixed
+
+    def _mixed(self, label: Expr, change: Callable[[Expr], Expr]) -> Expr | None:
+        """An affine change of ``(1 - s) a + s b`` with a parameter s between 0 and 1, taken of a and b."""
+        for item in self.loss.parameters:
+            symbol = next((symbol for symbol in label.free_symbols if symbol.name == item.name), None)
+            if symbol is None or item.domain.lower != 0 or item.domain.upper != 1:
+                continue
+            ends = [label.xreplace({symbol: sympy.Integer(end)}) for end in (0, 1)]
+            if sympy.expand(label - (1 - symbol) * ends[0] - symbol * ends[1]) == 0:
+                return (1 - symbol) * change(ends[0]) + symbol * change(ends[1])  # type: ignore[no-any-return]
+        return None
+
+    def _complement(self, expression: Expr) -> int | None:
+        """The position of ``1 - part`` where :meth:`complement_of` knows it."""
+        if not (isinstance(expression, sympy.Add) and len(expression.args) == 2 and expression.args[0] == 1):
+            return None
+        part = -expression.args[1]
+        complement = self.complement_of(part) if isinstance(part, Symbol | Element | clamp | Share) else None
+        if complement is None:
+            return None
+        position = self.lower(complement)
+        if isinstance(part, Symbol | Element):
+            self.name(position, f"{getattr(part, 'data', part)}_complement", by_author=True)
+        return position
+
     def _sum(self, expression: sympy.Add) -> int:
+        complement = self._complement(expression)
+        if complement is not None:
+            return complement
+        if self._is_sum_of_inputs(expression):
+            return self._compensated_sum(expression)
         terms = expression.as_ordered_terms()
         if len(terms) == 2 and sympy.Integer(-1) in terms:
             other = next(term for term in terms if term != -1)
@@ -215,6 +269,27 @@ class Lowering:
         for term in negative:
             result = self.apply("subtract", result, self.lower(term))
         return result
+
+    def _is_sum_of_inputs(self, expression: sympy.Add) -> bool:
+        """Three or more inputs, which may cancel to less than the rounding of any two."""
+        names = {symbol.name for symbol in self.loss.symbols}
+        bare = [term if isinstance(term, Symbol) else -term for term in expression.args]
+        inputs = all(isinstance(term, Symbol) and term.name in names for term in bare)
+        return inputs and len(bare) > 2 and any(term.could_extract_minus_sign() for term in expression.args)
+
+    def _compensated_sum(self, expression: sympy.Add) -> int:
+        """The sum, and what every addition rounded away: Neumaier (1974), ZAMM 54, 39-51."""
+        first, *rest = (self.lower(term) for term in expression.as_ordered_terms())
+        total, lost = first, None
+        for term in rest:
+            whole = self.apply("add", total, term)
+            back = self.apply("subtract", whole, total)
+            left = self.apply("subtract", total, self.apply("subtract", whole, back))
+            error = self.apply("add", left, self.apply("subtract", term, back))
+            lost = error if lost is None else self.apply("add", lost, error)
+            total = whole
+        assert lost is not None
+        return self.apply("add", total, lost)
 
     def _all_but_label(self, terms: list[Expr]) -> int | None:
         """``Σ_k u_k - u_c`` is summed without the label's entry: what is left of a confident prediction is small."""
@@ -241,8 +316,10 @@ class Lowering:
             return self.apply("select", self._label_flag(), self.lower(others), self.constant(0))
         if coefficient.is_negative:
             return self.apply("negate", self.lower(-expression))
-        result = self._quotient(self._factors(factors))
-        return self._scaled(result, coefficient)
+        top, bottom = self._factors(factors)
+        if len(top) > 1 and abs(coefficient) < 1:  # r / 2 * r stays in range where r * r does not
+            top[0], coefficient = self._scaled(top[0], coefficient), sympy.Integer(1)
+        return self._scaled(self._quotient((top, bottom)), coefficient)
 
     def _factors(self, factors: list[Expr]) -> tuple[list[int], list[int]]:
         """Numerators and divisors; a power over the same power becomes a power of the quotient."""
@@ -255,8 +332,11 @@ class Lowering:
                 quotient = self.apply("divide", self.lower(base), self.lower(partner), name="ratio")
                 top.append(self._repeated(quotient, int(exponent)))
                 del powers[base], powers[partner]
+        self._take_square_over_divisor(powers, top)
         for base, exponent in powers.items():
-            if exponent.is_Integer and 0 < abs(exponent) <= _LONGEST_PRODUCT and exponent != 1:
+            if isinstance(base, hypotenuse_inverse) and exponent.is_Integer and exponent > 1:
+                top.append(stable_forms.hypotenuse_inverse_power(self, base.args[0], int(exponent)))
+            elif exponent.is_Integer and 0 < abs(exponent) <= _LONGEST_PRODUCT and exponent != 1:
                 (top if exponent > 0 else bottom).extend([self.lower(base)] * abs(int(exponent)))
             elif exponent.could_extract_minus_sign():
                 bottom.append(self.lower(base**-exponent))
@@ -264,12 +344,23 @@ class Lowering:
                 top.append(self.lower(base**exponent))
         return top, bottom
 
+    def _take_square_over_divisor(self, powers: dict[Expr, Expr], top: list[int]) -> None:
+        """``r^2 / v`` is ``(r / sqrt v)^2``, whose parts leave the floats only where the whole does."""
+        square = next((base for base, exponent in powers.items() if exponent == 2), None)
+        divisor = next((base for base, exponent in powers.items() if exponent == -1), None)
+        if square is None or divisor is None or not (isinstance(divisor, Symbol) and divisor.is_positive):
+            return
+        root = self.apply("sqrt", self.lower(divisor), name=f"root_{divisor.name}")
+        standardised = self.apply("divide", self.lower(square), root, name="standardised")
+        top += [standardised, standardised]
+        del powers[square], powers[divisor]
+
     def _quotient(self, factors: tuple[list[int], list[int]]) -> int:
         """Alternate divisions and products, so that no intermediate leaves the range the result is in."""
         top, bottom = factors
-        top.sort(key=lambda position: self.values[position].kind == "parameter")
         if not bottom and len(top) > 1 and len(set(top)) == 1:
             return self._repeated(top[0], len(top))
+        top = self._interleaved(top)
         result = top.pop(0) if top else self.constant(1)
         while top or bottom:
             if bottom:
@@ -277,6 +368,12 @@ class Lowering:
             if top:
                 result = self.apply("multiply", result, top.pop(0))
         return result
+
+    def _interleaved(self, factors: list[int]) -> list[int]:
+        """Parameters stand between the factors they scale: ``r * tau * r`` stays in range where ``r * r`` does not."""
+        data = [position for position in factors if self.values[position].kind != "parameter"]
+        parameters = [position for position in factors if self.values[position].kind == "parameter"]
+        return [*data[:1], *parameters, *data[1:]]
 
     def _scaled(self, position: int, coefficient: Expr) -> int:
         if coefficient == 1:
@@ -295,7 +392,7 @@ class Lowering:
 
     def _power(self, expression: sympy.Pow) -> int:
         base, exponent = expression.as_base_exp()
-        if exponent.could_extract_minus_sign():
+        if exponent.could_extract_minus_sign() or isinstance(base, hypotenuse_inverse):
             return self._quotient(self._factors([expression]))
         if exponent.is_Integer and exponent <= _LONGEST_PRODUCT:
             return self._repeated(self.lower(base), int(exponent))
@@ -307,10 +404,46 @@ class Lowering:
 
     def _piecewise(self, expression: sympy.Piecewise) -> int:
         *branches, last = expression.args
+        jumps = all(branch.expr.is_number for branch in expression.args)
         result = self.lower(last.expr)
         for branch in reversed(branches):
-            result = self.apply("select", self.lower(branch.cond), self.lower(branch.expr), result)
+            condition = self._exact_condition(branch.cond) if jumps else None
+            condition = self.lower(branch.cond) if condition is None else condition
+            result = self.apply("select", condition, self.lower(branch.expr), result)
         return result
+
+    def _exact_condition(self, condition: Basic) -> int | None:
+        """``|r| <= c`` as ``(|r| - c) + error <= 0``: rounding the residual r must not move it across a jump."""
+        if type(condition) not in _RELATIONS or not isinstance(condition, relational.Relational):
+            return None
+        operation, swap = _RELATIONS[type(condition)]
+        sides = condition.args[::-1] if swap else condition.args
+        sizes = [isinstance(side, magnitude) and side.args[0] in self._residuals() for side in sides]
+        if sizes.count(True) != 1 or operation not in ("less", "less_equal"):
+            return None
+        size = sides[sizes.index(True)]
+        rounded = self.error_of_difference(size.args[0])
+        signed = self.apply("multiply", self.apply("sign", self.lower(size.args[0])), rounded)
+        gap = self.apply("subtract", self.lower(size), self.lower(sides[sizes.index(False)]))
+        beyond = self.apply("add", gap, signed, name="beyond")
+        pair = (beyond, self.constant(0)) if sizes[0] else (self.constant(0), beyond)
+        return self.apply(operation, *pair)
+
+    def _residuals(self) -> dict[Basic, Expr]:
+        """The names of differences of two inputs."""
+        return {
+            Symbol(name, real=True): item.expression
+            for name, item in self.definitions.items()
+            if item.expression == self.loss.pred_symbol - self.loss.true_symbol
+        }
+
+    def error_of_difference(self, residual: Basic) -> int:
+        """What rounding took from ``p - y``, exactly: Knuth, TAOCP vol. 2, theorem 4.2.2B."""
+        minuend, subtrahend = self.lower(self.loss.pred_symbol), self.lower(self.loss.true_symbol)
+        whole = self.lower(residual)
+        back = self.apply("subtract", whole, minuend, name="back")
+        left = self.apply("subtract", minuend, self.apply("subtract", whole, back))
+        return self.apply("subtract", left, self.apply("add", subtrahend, back), name="rounding_error")
 
     def _condition(self, condition: Basic) -> int:
         if type(condition) in _RELATIONS:
@@ -337,13 +470,65 @@ class Lowering:
 
     def logarithm(self, argument: Expr, safe: int | None = None) -> int:
         """``log``, or ``log1p`` of what is added to one; where the flag ``safe`` holds the result is 0."""
+        argument = self._spelled_out(argument)
+        if isinstance(argument, clamp):
+            return self._limited_logarithm(argument, safe)
+        if isinstance(argument, Share):
+            return self._logarithm_of_share(argument, safe)
+        above, below = sympy.fraction(argument)
+        if below.free_symbols and all(self._is_nonnegative(part) for part in (above, below)):
+            first, second = self.lower(above), self.lower(below)
+            quotient = self.apply("divide", first, second)
+            return stable_forms.log_of_quotient(self, quotient, first, second, safe)
         if isinstance(argument, sympy.Add) and sympy.Integer(1) in argument.args:
             operation, inside, neutral = "log1p", self.lower(argument - 1), 0
         else:
             operation, inside, neutral = "log", self.lower(argument), 1
-        if safe is not None:
-            inside = self.apply("select", safe, self.constant(neutral), inside)
-        return self.apply(operation, inside)
+        return self.apply(operation, self._kept_safe(inside, neutral, safe))
+
+    def _kept_safe(self, inside: int, neutral: int, safe: int | None) -> int:
+        return inside if safe is None else self.apply("select", safe, self.constant(neutral), inside)
+
+    def _spelled_out(self, argument: Expr) -> Expr:
+        """A guarded probability or its complement, where the argument is the name of one."""
+        part = 1 - argument if isinstance(argument, sympy.Add) and len(argument.args) == 2 else argument
+        definition = self.definitions.get(str(getattr(part, "data", part)))
+        if definition is None or not isinstance(definition.expression, clamp):
+            return argument
+        if part != argument:
+            complement = self.complement_of(part)
+            return argument if complement is None else complement
+        inside = definition.expression
+        return inside if definition.index is None else inside.xreplace({definition.index: part.index})
+
+    def _is_nonnegative(self, part: Expr) -> bool:
+        bare = part
+        for symbol in (*part.atoms(Element), *part.free_symbols):
+            definition = self.definitions.get(str(getattr(symbol, "data", symbol)))
+            if definition is not None:
+                bare = bare.xreplace({symbol: definition.expression})
+        return bool(bare.is_nonnegative)
+
+    def _limited_logarithm(self, argument: clamp, safe: int | None) -> int:
+        """The logarithm of a limited number is the logarithm, limited: nothing is lost between limit and logarithm."""
+        inside, lower, upper = argument.args
+        result = self.logarithm(inside, safe)
+        if lower.is_finite is not False:
+            result = self.apply("maximum", result, self.logarithm(lower))
+        if upper.is_finite is not False:
+            result = self.apply("minimum", result, self.logarithm(upper))
+        return result
+
+    def _logarithm_of_share(self, argument: Expr, safe: int | None) -> int:
+        """``log1p`` of what the others have, where an entry has more than half; else of the quotient."""
+        share = self.lower(argument)
+        others = self._kept_safe(self.lower(ShareComplement(*argument.args)), 0, safe)
+        is_large = self.apply("less", self.constant(Fraction(1, 2)), share, name="is_large")
+        rest = self.apply("select", is_large, others, self.constant(0))
+        quotient = self.values[share].definition
+        assert isinstance(quotient, Apply)
+        small = stable_forms.log_of_quotient(self, share, *quotient.operands, safe)
+        return self.apply("select", is_large, self.apply("log1p", self.apply("negate", rest)), small)
 
 
 def _base_and_exponent(factor: Expr) -> tuple[Expr, Expr]:

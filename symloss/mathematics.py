@@ -11,12 +11,13 @@ from symloss.errors import stage
 from symloss.kinks import evaluable, find_kinks
 from symloss.lower import lower
 from symloss.modules import Mathematics
+from symloss.rounding import keep_residual_exact
 
 
 def study(loss: Loss) -> Mathematics:
     """Derive, stabilise and lower one form."""
     with stage("derive", loss.name):
-        derivation = derive(loss)
+        derivation = keep_residual_exact(derive(loss))
     with stage("lower", loss.name):
         kernel = lower(derivation)
     with stage("kinks", loss.name):

@@ -16,18 +16,18 @@ from sympy.core.basic import Basic
 
 from symloss import atoms
 from symloss.declare import LogSoftmax, LogSumExp, Norm, Softmax, Total, Unit, clamp
-from symloss.declare.axes import Binder, Share, SoftmaxComplement
+from symloss.declare.axes import Binder, Share, ShareComplement, SoftmaxComplement
 
 if TYPE_CHECKING:
     from symloss.lower import Lowering
 
 _LOG_COSH_SWITCH = 20  # beyond, log(cosh x) is |x| - log 2 to the last bit
 _HYPOTENUSE_SWITCH = 2**28  # beyond, 1 + z^2 is z^2 to the last bit
+_LARGE_EXPONENT = 64  # e^u is 6e27 there
 _EXPONENTIAL_TERMS = 15  # (1/2)^14 2/15! is below half an ulp
 _SERIES_TERMS = 11  # of atanh; (1/7)^22 is below half an ulp
 _SERIES_RADIUS = Fraction(1, 4)
-_NEAR = Fraction(1, 20)  # relative change below which the difference of the arguments is looked at
-_CANCELLATION = 4  # how much larger than their difference two logarithms may be
+_NEAR = Fraction(1, 2)  # relative change below which the difference of the arguments is looked at
 
 
 def _split_sign(x: Expr) -> tuple[Expr, bool]:
@@ -101,43 +101,92 @@ def secant_h(lowering: Lowering, node: Expr) -> int:
     return lowering.apply("divide", top, bottom, name="sech")
 
 
-def _legs(lowering: Lowering, z: Expr) -> tuple[int, int, int, int]:
-    """``1`` and ``|z|``, both divided by the larger, their hypotenuse, and the larger."""
-    size = lowering.apply("absolute", lowering.lower(z), name="size")
-    one = lowering.constant(1)
-    larger = lowering.apply("maximum", size, one, name="larger")
-    first = lowering.apply("divide", one, larger, name="scaled_one")
-    second = lowering.apply("minimum", size, one, name="scaled_size")
+def _legs(lowering: Lowering, z: Expr) -> tuple[int, int, int, int, int]:
+    """The legs b and \|a\| of ``z = a/b``, both over the larger, their hypotenuse, the larger, and b itself.
+
+    A divisor known only at run time is never divided by: the quotient would leave the floats before the result does.
+    """
+    above, below = sympy.fraction(z)
+    if not below.free_symbols or not below.is_positive:
+        above, below = z, sympy.Integer(1)
+    size = lowering.apply("absolute", lowering.lower(above), name="size")
+    unit = lowering.lower(below)
+    larger = lowering.apply("maximum", size, unit, name="larger")
+    first = lowering.apply("divide", unit, larger, name="scaled_unit")
+    second = lowering.apply("divide", size, larger, name="scaled_size")
     squares = [lowering.apply("multiply", leg, leg) for leg in (first, second)]
     root = lowering.apply("sqrt", lowering.apply("add", *squares), name="root")
-    return first, second, root, larger
+    return first, second, root, larger, unit
 
 
 def hypotenuse(lowering: Lowering, node: Expr) -> int:
     """The scaled root times the scale."""
-    _, _, root, larger = _legs(lowering, node.args[0])
-    return lowering.apply("multiply", larger, root)
+    _, _, root, larger, unit = _legs(lowering, node.args[0])
+    whole = lowering.apply("multiply", larger, root)
+    return whole if unit == lowering.constant(1) else lowering.apply("divide", whole, unit)
 
 
 def hypotenuse_excess(lowering: Lowering, node: Expr) -> int:
-    """``|z| b / (a + root)`` with the scaled legs a, b: 2.5 ulp."""
-    first, second, root, _ = _legs(lowering, node.args[0])
+    """The excess of the longer side over b, over b: 2.5 ulp."""
+    z = node.args[0]
+    first, second, root, _, unit = _legs(lowering, z)
+    size = lowering.apply("absolute", lowering.lower(z if unit == lowering.constant(1) else sympy.fraction(z)[0]))
+    gain = lowering.apply("multiply", size, lowering.apply("divide", second, lowering.apply("add", first, root)))
+    return gain if unit == lowering.constant(1) else lowering.apply("divide", gain, unit)
+
+
+def hypotenuse_gain(lowering: Lowering, node: Expr) -> int:
+    """``|a| min(|a|, b) / (f + root)`` with the scaled leg f of b: in range wherever the result is."""
+    first, _, root, _, unit = _legs(lowering, node.args[0] / node.args[1])
     size = lowering.apply("absolute", lowering.lower(node.args[0]))
-    share = lowering.apply("divide", second, lowering.apply("add", first, root))
-    return lowering.apply("multiply", size, share)
+    share = lowering.apply("divide", size, lowering.apply("add", first, root))
+    return lowering.apply("multiply", share, lowering.apply("minimum", size, unit))
+
+
+def hypotenuse_leg(lowering: Lowering, node: Expr) -> int:
+    """The shorter side over the scaled root, with the sign of a: 1.9 ulp."""
+    _, _, root, _, unit = _legs(lowering, node.args[0] / node.args[1])
+    size = lowering.apply("absolute", lowering.lower(node.args[0]))
+    sign = lowering.apply("sign", lowering.lower(node.args[0]))
+    shorter = lowering.apply("multiply", sign, lowering.apply("minimum", size, unit))
+    return lowering.apply("divide", shorter, root)
+
+
+def hypotenuse_inverse_power(lowering: Lowering, z: Expr, exponent: int) -> int:
+    """``f^n / q^(n/2)`` with ``q = f^2 + s^2``, whose rounding is taken out to first order: 3 ulp."""
+    first, second, *_ = _legs(lowering, z)
+    squares = [lowering.apply("multiply", leg, leg) for leg in (first, second)]
+    whole = lowering.apply("add", *squares, name="whole")
+    larger, smaller = (lowering.apply(choice, *squares) for choice in ("maximum", "minimum"))
+    missing = lowering.apply("subtract", smaller, lowering.apply("subtract", whole, larger), name="missing_part")
+    raised = _repeated(lowering, first, exponent)
+    bottom = _repeated(lowering, whole, exponent // 2)
+    if exponent % 2:
+        bottom = lowering.apply("multiply", bottom, lowering.apply("sqrt", whole, name="root"))
+    plain = lowering.apply("divide", raised, bottom, name="inverse_power")
+    relative = lowering.apply("divide", missing, whole)
+    share = lowering.apply("multiply", lowering.constant(Fraction(exponent, 2)), relative)
+    return lowering.apply("subtract", plain, lowering.apply("multiply", share, plain))
+
+
+def _repeated(lowering: Lowering, position: int, times: int) -> int:
+    result = position
+    for _ in range(times - 1):
+        result = lowering.apply("multiply", result, position)
+    return result
 
 
 def hypotenuse_unit(lowering: Lowering, node: Expr) -> int:
-    """Z limited to [-1, 1], over the scaled root: 1.9 ulp."""
-    _, _, root, _ = _legs(lowering, node.args[0])
-    one, minus_one = lowering.constant(1), lowering.constant(-1)
-    limited = lowering.apply("maximum", lowering.apply("minimum", lowering.lower(node.args[0]), one), minus_one)
-    return lowering.apply("divide", limited, root)
+    """The scaled leg over the scaled root, with the sign of z: 1.9 ulp."""
+    _, second, root, _, unit = _legs(lowering, node.args[0])
+    leg = sympy.fraction(node.args[0])[0] if unit != lowering.constant(1) else node.args[0]
+    sign = lowering.apply("sign", lowering.lower(leg))
+    return lowering.apply("multiply", sign, lowering.apply("divide", second, root))
 
 
 def hypotenuse_inverse(lowering: Lowering, node: Expr) -> int:
     """The scaled one over the scaled root: 2.1 ulp."""
-    first, _, root, _ = _legs(lowering, node.args[0])
+    first, _, root, *_ = _legs(lowering, node.args[0])
     return lowering.apply("divide", first, root, name="inverse_root")
 
 
@@ -180,25 +229,32 @@ def exceeds(lowering: Lowering, node: Expr) -> int:
 
 
 def log_ratio(lowering: Lowering, node: Expr) -> int:
-    """``log1p((a - b)/b)`` where a and b are close; beyond, the difference of the logarithms.
+    """``log1p((a - b)/b)`` where a and b are close, else the logarithm of their quotient: 1.5 ulp.
 
-    Where that difference would cancel it is the logarithm of the quotient, which then can't overflow.
+    Where the quotient leaves the normal floats it is the difference of the logarithms, which then can't cancel.
     """
     a, b = node.args
     first, second = lowering.lower(a), lowering.lower(b)
     change = lowering.apply("divide", lowering.lower(a - b), second, name="relative_change")
     is_near = lowering.apply("less_equal", lowering.apply("absolute", change), lowering.constant(_NEAR), name="is_near")
     near = lowering.apply("log1p", lowering.apply("select", is_near, change, lowering.constant(0)))
-    logs = [lowering.apply("log", item, name=name) for item, name in ((first, "log_first"), (second, "log_second"))]
-    far = lowering.apply("subtract", *logs, name="log_difference")
-    terms = lowering.apply("add", *(lowering.apply("absolute", item) for item in logs))
-    size = lowering.apply("absolute", far)
-    cancels = lowering.apply(
-        "less", lowering.apply("multiply", lowering.constant(_CANCELLATION), size), terms, name="cancels"
-    )
-    quotient = lowering.apply("select", cancels, lowering.apply("divide", first, second), lowering.constant(1))
-    far = lowering.apply("select", cancels, lowering.apply("log", quotient), far, name="log_far")
-    return lowering.apply("select", is_near, near, far, name="log_ratio")
+    quotient = lowering.apply("divide", first, second)
+    return lowering.apply("select", is_near, near, log_of_quotient(lowering, quotient, first, second), name="log_ratio")
+
+
+def log_of_quotient(lowering: Lowering, quotient: int, first: int, second: int, safe: int | None = None) -> int:
+    """The logarithm of a quotient of positive numbers, also where the quotient is no normal float."""
+    smallest = lowering.apply("smallest_normal", quotient)
+    largest = lowering.apply("divide", lowering.constant(1), smallest)
+    inside = [lowering.apply("less", smallest, quotient), lowering.apply("less", quotient, largest)]
+    fits = lowering.apply("logical_and", *inside, name="quotient_fits")
+    one = lowering.constant(1)
+    whole = lowering.apply("log", lowering.apply("select", fits, quotient, one))
+    parts = [first, second]
+    if safe is not None:
+        parts = [lowering.apply("select", safe, one, part) for part in parts]
+    logs = [lowering.apply("log", part) for part in parts]
+    return lowering.apply("select", fits, whole, lowering.apply("subtract", *logs), name="log_quotient")
 
 
 def ratio_excess(lowering: Lowering, node: Expr) -> int:
@@ -233,6 +289,23 @@ def over(lowering: Lowering, node: Expr) -> int:
     return lowering.apply("divide", top, lowering.apply("select", is_zero, lowering.constant(1), bottom))
 
 
+def one_minus_over(lowering: Lowering, node: Expr) -> int:
+    """``(q - c)/q`` or ``(q^2 - c)/q^2``, from the complements where q is large; 1 where c is 0."""
+    label, share, order = node.args
+    c, q = lowering.lower(label), lowering.lower(share)
+    rest_c, rest_q = lowering.lower(1 - label), lowering.lower(1 - share)
+    one, divisor, low, high = lowering.constant(1), q, q, rest_q
+    if order == 2:
+        divisor = low = lowering.apply("multiply", q, q)
+        high = lowering.apply("multiply", rest_q, lowering.apply("add", one, q))
+    is_large = lowering.apply("less", lowering.constant(Fraction(1, 2)), q, name="is_large")
+    gaps = [lowering.apply("subtract", rest_c, high), lowering.apply("subtract", low, c)]
+    gap = lowering.apply("select", is_large, *gaps, name="gap")
+    is_zero = lowering.apply("equal", c, lowering.constant(0))
+    safe = lowering.apply("select", is_zero, one, divisor)
+    return lowering.apply("select", is_zero, one, lowering.apply("divide", gap, safe))
+
+
 def finite_over(lowering: Lowering, node: Expr) -> int:
     """0 where the divisor is 0."""
     top, bottom = (lowering.lower(argument) for argument in node.args)
@@ -260,17 +333,64 @@ def xexpy(lowering: Lowering, node: Expr) -> int:
 
 
 def exp_difference(lowering: Lowering, node: Expr) -> int:
-    """``e^b (expm1(a - b) - (y - 1))`` where a and b are close, else the difference as it stands."""
+    """``y e^b expm1(a - b - log y)`` where the two terms are close, else the difference as it stands.
+
+    The distance from the zero at ``a - b = log y`` is then as exact as the logarithm of y is.
+    """
     a, y, b = node.args
-    weight, gap = lowering.lower(y), lowering.lower(a - b)
-    one, half = lowering.constant(1), lowering.constant(Fraction(1, 2))
-    is_near = lowering.apply("less_equal", lowering.apply("absolute", gap), half, name="is_near")
-    near = lowering.apply("subtract", lowering.apply("expm1", gap), lowering.apply("subtract", weight, one))
-    if b != 0:
-        near = lowering.apply("multiply", lowering.lower(sympy.exp(b)), near)
-    second = weight if b == 0 else lowering.lower(atoms.xexpy(y, b))
-    far = lowering.apply("subtract", lowering.lower(sympy.exp(a)), second)
+    weight, zero, one = lowering.lower(y), lowering.constant(0), lowering.constant(1)
+    is_positive = lowering.apply("less", zero, weight)
+    logarithm = lowering.apply("log", lowering.apply("select", is_positive, weight, one), name="log_target")
+    gap = lowering.apply("subtract", lowering.lower(a - b), logarithm, name="gap")
+    is_close = lowering.apply("less_equal", lowering.apply("absolute", gap), lowering.constant(Fraction(1, 2)))
+    is_near = lowering.apply("logical_and", is_positive, is_close, name="is_near")
+    scale = weight if b == 0 else lowering.lower(atoms.xexpy(y, b))
+    near = lowering.apply("multiply", scale, lowering.apply("expm1", gap))
+    far = lowering.apply("subtract", lowering.lower(sympy.exp(a)), scale)
     return lowering.apply("select", is_near, near, far)
+
+
+def with_rounding_error(lowering: Lowering, node: Expr) -> int:
+    """The result at the rounded residual, and its slope times what rounding took from the residual."""
+    result, slope, residual = node.args
+    error = lowering.error_of_difference(residual)
+    return lowering.apply("add", lowering.lower(result), lowering.apply("multiply", lowering.lower(slope), error))
+
+
+def exp_minus_product(lowering: Lowering, node: Expr) -> int:
+    """Beyond u = 64 it is ``h (h - a/h b)`` with ``h = e^(u/2)``: the sign is right where ``e^u`` and ``a b`` overflow."""
+    u, a, b = node.args
+    first, second = lowering.lower(a), lowering.lower(b)
+    is_large = lowering.apply("less", lowering.constant(_LARGE_EXPONENT), lowering.lower(u), name="is_large")
+    half = lowering.apply("divide", lowering.lower(u), lowering.constant(2))
+    root = lowering.apply("exp", half, name="root")
+    rest = lowering.apply("multiply", lowering.apply("divide", first, root), second)
+    large = lowering.apply("multiply", root, lowering.apply("subtract", root, rest))
+    plain = lowering.apply("subtract", lowering.lower(sympy.exp(u)), lowering.lower(a * b))
+    return lowering.apply("select", is_large, large, plain)
+
+
+def sigmoid_minus_label(lowering: Lowering, node: Expr) -> int:
+    """``±(m - n e)/(1 + e)`` with ``e = exp(-|x|)`` and m, n the label and its complement, in the order of the sign.
+
+    Near x = 0 the dividend is ``(m - n) - n expm1(-|x|)``: exact where the label is a half.
+    """
+    x, label = node.args
+    decay = _decay(lowering, x)
+    is_negative = lowering.apply("less", lowering.lower(x), lowering.constant(0), name="is_negative")
+    parts = (lowering.lower(label), lowering.lower(1 - label))
+    major = lowering.apply("select", is_negative, *parts, name="major")
+    minor = lowering.apply("select", is_negative, *parts[::-1], name="minor")
+    size = lowering.apply("absolute", lowering.lower(x))
+    is_small = lowering.apply("less_equal", size, lowering.constant(Fraction(1, 2)), name="is_small")
+    loss_of_decay = lowering.apply("expm1", lowering.apply("negate", size))
+    tilt = lowering.lower(lowering.tilt_of(label))
+    tilt = lowering.apply("select", is_negative, lowering.apply("negate", tilt), tilt, name="tilt")
+    near = lowering.apply("subtract", tilt, lowering.apply("multiply", minor, loss_of_decay))
+    far = lowering.apply("subtract", major, lowering.apply("multiply", minor, decay))
+    bottom = lowering.apply("add", lowering.constant(1), decay)
+    excess = lowering.apply("divide", lowering.apply("select", is_small, near, far), bottom, name="excess")
+    return lowering.apply("select", is_negative, lowering.apply("negate", excess), excess)
 
 
 def difference(lowering: Lowering, node: Expr) -> int:
@@ -395,6 +515,19 @@ def unit(lowering: Lowering, node: Binder) -> int:
     return lowering.apply("divide", _at(lowering, node, scaled), divisor, name=f"unit_{label}")
 
 
+def share_complement(lowering: Lowering, node: Binder) -> int:
+    """The sum of all other entries over the whole: no cancellation for an entry that outweighs them."""
+    entries = _body(lowering, node)
+    largest = lowering.apply("max_over_axis", entries, name="largest")
+    is_largest = lowering.apply("is_first_maximum", entries, name="is_largest")
+    others = lowering.apply("select", is_largest, lowering.constant(0), entries)
+    others = lowering.apply("sum_over_axis", others, name="others")
+    rest = lowering.apply("add", largest, lowering.apply("subtract", others, entries))
+    rest = lowering.apply("select", is_largest, others, rest)
+    whole = lowering.apply("sum_over_axis", entries, name="whole")
+    return lowering.apply("divide", _at(lowering, node, rest), whole, name="share_of_others")
+
+
 def share(lowering: Lowering, node: Binder) -> int:
     """Entries over their sum."""
     entries = _body(lowering, node)
@@ -414,6 +547,9 @@ FORMS: dict[type[Basic], Form] = {
     atoms.secant_h: secant_h,
     atoms.hypotenuse: hypotenuse,
     atoms.hypotenuse_excess: hypotenuse_excess,
+    atoms.hypotenuse_gain: hypotenuse_gain,
+    atoms.hypotenuse_leg: hypotenuse_leg,
+    atoms.one_minus_over: one_minus_over,
     atoms.hypotenuse_unit: hypotenuse_unit,
     atoms.hypotenuse_inverse: hypotenuse_inverse,
     atoms.log_hypotenuse: log_hypotenuse,
@@ -429,6 +565,9 @@ FORMS: dict[type[Basic], Form] = {
     atoms.xlogy: xlogy,
     atoms.xexpy: xexpy,
     atoms.exp_difference: exp_difference,
+    atoms.with_rounding_error: with_rounding_error,
+    atoms.exp_minus_product: exp_minus_product,
+    atoms.sigmoid_minus_label: sigmoid_minus_label,
     atoms.difference: difference,
     atoms.power: power,
     atoms.power_quotient: power_quotient,
@@ -441,4 +580,5 @@ FORMS: dict[type[Basic], Form] = {
     Norm: norm,
     Unit: unit,
     Share: share,
+    ShareComplement: share_complement,
 }

@@ -182,6 +182,12 @@ class Share(Binder):
         return self.args[0].is_nonnegative  # type: ignore[attr-defined,no-any-return]
 
 
+class ShareComplement(Binder):
+    """``1 - u_i / Σ_k u_k``: the share of all other entries."""
+
+    is_nonnegative = True
+
+
 def _bound(axis: Axis, height: int) -> Index:
     return Index(Symbol(f"_{height}", integer=True, nonnegative=True), axis)
 

@@ -5,9 +5,23 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symloss.atoms import difference, exp_difference, ratio_excess, sigmoid, xexpy
-from symloss.declare import Delta, Element, Softmax, Total
-from symloss.declare.axes import SoftmaxComplement
+from symloss.atoms import (
+    difference,
+    exp_difference,
+    exp_minus_product,
+    hypotenuse_excess,
+    hypotenuse_gain,
+    hypotenuse_leg,
+    hypotenuse_unit,
+    one_minus_over,
+    over,
+    ratio_excess,
+    sigmoid,
+    sigmoid_minus_label,
+    xexpy,
+)
+from symloss.declare import Delta, Element, Softmax, Total, clamp
+from symloss.declare.axes import Share, SoftmaxComplement
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -39,6 +53,8 @@ def _share_minus_label(node: Expr) -> Expr | None:
     label = -(node - shares[0])
     if label.is_number:
         return None
+    if isinstance(shares[0], sigmoid):
+        return sigmoid_minus_label(shares[0].args[0], label)
     return (1 - label) * shares[0] - label * _complement(shares[0])
 
 
@@ -53,6 +69,64 @@ def _difference_of_exponentials(node: Expr) -> Expr | None:
             y, b = scaled.args if isinstance(scaled, xexpy) else (scaled, sympy.Integer(0))
             if isinstance(y, sympy.Symbol) and a != b:
                 return exp_difference(a, y, b)
+    return None
+
+
+def _exponential_minus_product(node: Expr) -> Expr | None:
+    """``exp(u) - u y``, whose terms may both leave the floats."""
+    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+        return None
+    for first, second in (node.args, node.args[::-1]):
+        product = -second
+        if isinstance(first, sympy.exp) and isinstance(product, sympy.Mul) and len(product.args) == 2:
+            if all(isinstance(factor, sympy.Symbol) for factor in product.args):
+                return exp_minus_product(first.args[0], *product.args)
+    return None
+
+
+def _side_of_hypotenuse(node: Expr) -> Expr | None:
+    """``b^2 (hypotenuse(a/b) - 1)`` and ``b hypotenuse_unit(a/b)`` are in range where a/b is not."""
+    if not isinstance(node, sympy.Mul):
+        return None
+    powers = node.as_powers_dict()
+    for factor in node.args:
+        if isinstance(factor, hypotenuse_excess | hypotenuse_unit):
+            above, below = sympy.fraction(factor.args[0])
+            count = 2 if isinstance(factor, hypotenuse_excess) else 1
+            if below.free_symbols and powers.get(below, sympy.Integer(0)) >= count:
+                side = hypotenuse_gain if count == 2 else hypotenuse_leg
+                return node / factor / below**count * side(above, below)
+    return None
+
+
+def _one_minus_quotient_of_shares(node: Expr) -> Expr | None:
+    """``u - u c/q`` and ``u - u c/q/q`` for a share q: exact where q is close to a label c of 1."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        for factor in sympy.Mul.make_args(term):
+            inside, count = factor, 0
+            while isinstance(inside, over) and (count == 0 or inside.args[1] == share):
+                inside, share, count = inside.args[0], inside.args[1], count + 1
+            if 0 < count <= 2 and _is_share(share) and -term / factor in node.args:
+                rest = [item for item in node.args if item not in (term, -term / factor)]
+                return sympy.Add(*rest, -term / factor * one_minus_over(inside, share, sympy.Integer(count)))
+    return None
+
+
+def _is_share(node: Expr) -> bool:
+    return isinstance(node, Share) or (isinstance(node, clamp) and isinstance(node.args[0], Share))
+
+
+def _sigmoids_of_both_labels(node: Expr) -> Expr | None:
+    """``(1 - c) sigmoid(x) - c sigmoid(-x)`` is ``sigmoid(x) - c``."""
+    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+        return None
+    for first, second in (node.args, node.args[::-1]):
+        for share in (factor for factor in sympy.Mul.make_args(first) if isinstance(factor, sigmoid)):
+            label = -second / sigmoid(-share.args[0])
+            if not label.has(sigmoid) and not label.is_number and sympy.expand(first / share + label) == 1:
+                return sigmoid_minus_label(share.args[0], label)
     return None
 
 
@@ -122,6 +196,15 @@ def _example_reciprocals() -> Expr:
     return 1 / total - Delta(y_true, axis.index("j")) / y_pred[y_true]
 
 
+def _example_quotient_of_shares() -> Expr:
+    from symloss.declare import Axis, y_pred, y_true
+    from symloss.rules.vectors import RULES as VECTOR_RULES
+
+    share = VECTOR_RULES[0].rewrite(VECTOR_RULES[0].example())
+    assert share is not None
+    return 1 - over(y_true[Axis("K").index("i")], share) + 0 * y_pred
+
+
 def _example_mean() -> Expr:
     from symloss.declare import Axis, sum_over, y_pred, y_true
 
@@ -179,5 +262,33 @@ RULES = (
         "0 for a confident class",
         "share of the other classes",
         _example_softmax,
+    ),
+    Rule(
+        "exponential minus a product",
+        _exponential_minus_product,
+        "inf - inf where both terms overflow",
+        "e^u - a b = h (h - a/h b) with h = e^(u/2)",
+        lambda: sympy.exp(_x) - _a * _x,
+    ),
+    Rule(
+        "side of a hypotenuse",
+        _side_of_hypotenuse,
+        "a/b over- or underflows before the result does",
+        "b^2 (sqrt(1 + (a/b)^2) - 1) = b (sqrt(a^2 + b^2) - b)",
+        lambda: _b**2 * hypotenuse_excess(_x / _b),
+    ),
+    Rule(
+        "one minus a quotient of shares",
+        _one_minus_quotient_of_shares,
+        "0 where the share is close to its label 1",
+        "1 - c/q = ((1 - c) - (1 - q)) / q with a sign",
+        _example_quotient_of_shares,
+    ),
+    Rule(
+        "sigmoids of both labels",
+        _sigmoids_of_both_labels,
+        "(1 - c) sigmoid(x) - c sigmoid(-x) cancels at x = 0 for a label of 1/2",
+        "sigmoid(x) + sigmoid(-x) = 1",
+        lambda: (1 - _a / 9) * sigmoid(_x) - _a / 9 * sigmoid(-_x),
     ),
 )

@@ -118,6 +118,24 @@ def _power_over_base(node: Expr) -> Expr | None:
         found = _without_divisor(rest, factor.args[0])
         if found is not None:
             return found[0] * power_quotient(*factor.args, found[1])
+        spread = _spread_over_sum(rest, factor)
+        if spread is not None:
+            return spread
+    return None
+
+
+def _spread_over_sum(rest: Expr, raised: power) -> Expr | None:
+    """``b^e (u/b + v)`` is ``u b^(e - 1) + v b^e``: u/b may leave the floats where b^e is 0."""
+    for factor in sympy.Mul.make_args(rest):
+        if not isinstance(factor, sympy.Add):
+            continue
+        parts = [(term, _without_divisor(term, raised.args[0])) for term in factor.args]
+        if any(found is not None for _, found in parts):
+            terms = [
+                term * raised if found is None else found[0] * power_quotient(*raised.args, found[1])
+                for term, found in parts
+            ]
+            return rest / factor * sympy.Add(*terms)
     return None
 
 

@@ -39,6 +39,7 @@ NUMPY = Target(
             "np.arange({0}.shape[-1]) == {0}.argmax(axis=-1, keepdims=True)", compare("==").binds, (6,)
         ),
         "is_label": Spelling("np.arange({0}.shape[-1]) == {1}", compare("==").binds, (6, 3)),
+        "smallest_normal": method("np.finfo({0}.dtype).tiny"),
         "axis_size": method("{0}.shape[-1]"),
     },
     indicator="{0}.astype(y_pred.dtype)",

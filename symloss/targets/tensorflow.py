@@ -1,6 +1,6 @@
 """TensorFlow's spelling of the kernel. Importing this does not import TensorFlow."""
 
-from symloss.targets.target import ARITHMETIC, SUM, Spelling, Target, calls
+from symloss.targets.target import ARITHMETIC, CALL, PRODUCT, SUM, Spelling, Target, calls
 
 TENSORFLOW = Target(
     name="tensorflow",
@@ -41,6 +41,7 @@ TENSORFLOW = Target(
         ),
         "is_label": Spelling("tf.equal(tf.range(tf.shape({0})[-1]), {1})"),
         "take_label": Spelling("tf.gather({0}, {1}, axis=-1, batch_dims={0}.shape.rank - 1)"),
+        "smallest_normal": Spelling("4.0 / {0}.dtype.max", PRODUCT, (CALL,)),
         "axis_size": Spelling("tf.cast(tf.shape({0})[-1], y_pred.dtype)"),
         "fill": Spelling("tf.zeros_like({1}) + {0}", SUM, (SUM, 0)),
     },

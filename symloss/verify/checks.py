@@ -15,7 +15,8 @@ from mpmath import mpf
 from symloss.declare import ClassLabel, Loss
 from symloss.errors import SymlossError
 from symloss.verify.modules import NumpyModule, TensorflowModule, arrays, open_module
-from symloss.verify.oracle import Oracle, Point, Truth, UndecidedError
+from symloss.verify.balls import UndecidedError
+from symloss.verify.oracle import Oracle, Point, Truth
 from symloss.verify.plain import plain_autodiff
 from symloss.verify.probes import probes
 from symloss.verify.report import Failure, Report, cause_of

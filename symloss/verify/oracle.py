@@ -1,51 +1,50 @@
-"""The declared formula and its first two derivatives along a direction, in arbitrary precision.
+"""What a declaration says at a point, to as many digits as it takes: value and derivatives by balls.
 
-Every sub-expression becomes a truncated Taylor series (value, first and second derivative) in multi-precision
-floats, so value and derivatives come from one reading of the declaration. The precision covers the spread of the
-inputs' exponents and is doubled until two results agree, one rounded towards zero and one away from it: where
-``1 + exp(-x)`` has swallowed its second term for good, the two differ at every precision, and the point is undecided.
+Every sub-expression becomes a truncated Taylor series along y_pred (:mod:`symloss.verify.series`) whose coefficients
+are balls that hold the true number (:mod:`symloss.verify.balls`). The precision is doubled until the balls are small
+enough; where ``1 - 1/(1 + exp(-x))`` swallows its own terms at every affordable precision, the same formula is read
+once more after SymPy has cancelled its quotients of exponentials. A point that even so remains open is undecided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
+from fractions import Fraction
+from functools import cached_property
+from typing import TypeVar
 
-import mpmath
 import sympy
-from mpmath import mp, mpf
+from mpmath import mpf
 from sympy.core.basic import Basic
 
-from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Norm, Softmax, Total, clamp
+from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Norm, Total, clamp
 from symloss.declare.axes import Binder
+from symloss.verify.balls import Arithmetic, Ball, UndecidedError, arithmetic
+from symloss.verify.series import WANTED, Algebra, Series, TooShortError
 
-Series = tuple[mpf, mpf, mpf]
+T = TypeVar("T")
 Vector = Sequence[float]
+Reading = Callable[["_Place"], Series]
 
-_FIRST_BITS = 160
-_MOST_BITS = 70_000
-_AGREEMENT_BITS = 75
-_SMALLEST = mpf(2) ** -1080  # below, every result is zero in double precision
+_FIRST_BITS = 128
+_MOST_BITS = 16_384
+_MOST_TERMS = 11
+_LONGEST_CANCELLED = 120  # operations; SymPy's cancel explodes on larger ones
 
 
 @dataclass(frozen=True)
 class Point:
-    """One sample: numbers for y_true and y_pred (lists of entries over an axis), parameters and extra inputs."""
+    """One sample: numbers for y_true and y_pred (tuples of entries over an axis), parameters and extra inputs."""
 
     y_true: float | tuple[float, ...]
     y_pred: float | tuple[float, ...]
     constants: Mapping[str, float]
 
 
-class UndecidedError(ArithmeticError):
-    """No affordable precision tells what the formula says at a point."""
-
-
 @dataclass(frozen=True)
 class Truth:
-    """What the declaration says at a point."""
+    """What the declaration says at a point; NaN where a derivative does not exist."""
 
     value: mpf
     gradient: tuple[mpf, ...]
@@ -53,46 +52,31 @@ class Truth:
 
 
 class Oracle:
-    """Evaluates one loss."""
+    """Evaluates one loss; ``numbers`` is the arithmetic to use, the best that is installed by default."""
 
-    def __init__(self, loss: Loss) -> None:
+    def __init__(self, loss: Loss, numbers: Arithmetic | None = None) -> None:
         self.loss = loss
         self.expression = loss.full_expression
-        self.grows = self.expression.has(sympy.exp, sympy.cosh, sympy.sinh, sympy.tanh)
-
-    def along(self, point: Point, direction: Vector | None = None) -> Series:
-        """Value and the first two derivatives along a direction in y_pred (1 for an elementwise loss)."""
-        bits = self._enough_bits(point)
-        while bits <= _MOST_BITS:
-            inner, outer = (
-                self._rounded(point, direction, precision, rounding)
-                for precision, rounding in ((bits, "d"), (bits + 64, "u"))
-            )
-            if all(map(_agree, inner, outer)):
-                return outer
-            bits *= 2
-        raise UndecidedError(f"{self.loss.name}: no two precisions agree at {point}")
-
-    def _rounded(self, point: Point, direction: Vector | None, bits: int, rounding: str) -> Series:
-        with mp.workprec(bits):
-            mp._prec_rounding[1] = rounding  # noqa: SLF001 - mpmath has no public door
-            try:
-                return _Reading(self, point, direction).series(self.expression)
-            except (OverflowError, MemoryError) as error:
-                raise UndecidedError(f"{self.loss.name}: {error} at {point}") from error
-            finally:
-                mp._prec_rounding[1] = "n"  # noqa: SLF001
-
-    def _enough_bits(self, point: Point) -> int:
-        numbers = [*_entries(point.y_true), *_entries(point.y_pred), *point.constants.values()]
-        exponents = [abs(mpmath.frexp(number)[1]) for number in numbers if number]
-        scores = [abs(number) for number in _entries(point.y_pred) if self.grows and abs(number) < 2e4]
-        return int(_FIRST_BITS + 3 * max(exponents, default=0) + 3 * max(scores, default=0))
+        self.numbers = arithmetic() if numbers is None else numbers
+        self._readers = [_Reader(loss, self.expression)]
 
     def truth(self, point: Point) -> Truth:
-        """Value, every entry of the gradient and the diagonal of the Hessian."""
+        """Value, every entry of the gradient and the diagonal of the Hessian.
+
+        Raises UndecidedError where no affordable precision tells.
+        """
         series = [self.along(point, direction) for direction in self._units(point)]
         return Truth(series[0][0], tuple(item[1] for item in series), tuple(item[2] for item in series))
+
+    def along(self, point: Point, direction: Vector | None = None) -> tuple[mpf, mpf, mpf]:
+        """Value and the first two derivatives along a direction in y_pred (1 for an elementwise loss)."""
+        value, first, second = self._series(point, direction, self.numbers.middle)
+        return value, first, second
+
+    def nearest(self, point: Point) -> list[list[tuple[float, float]]]:
+        """For value, gradient and Hessian: the nearest float64 of every entry and its remainder in ulps."""
+        found = [self._series(point, direction, self.numbers.nearest) for direction in self._units(point)]
+        return [[found[0][0]], [item[1] for item in found], [item[2] for item in found]]
 
     def product(self, point: Point, vector: Vector) -> list[mpf]:
         """The Hessian times a vector, by polarisation of second derivatives along directions."""
@@ -108,13 +92,11 @@ class Oracle:
         """What the declared inverse link makes of the raw scores in ``y_pred``."""
         link = self.loss.inverse_link
         assert link is not None
-        with mp.workprec(self._enough_bits(point)):
-            reading = _Reading(self, point, [0.0] * len(_entries(point.y_pred)))
-            found = []
-            for place in range(len(_entries(point.y_pred))):
-                reading.places = {"j": place}
-                found.append(reading.series(link)[0])
-            return found
+        reader, count = _Reader(self.loss, link), len(_entries(point.y_pred))
+        rest = [0.0] * count
+        return [
+            self._decided([reader], point, rest, self.numbers.middle, {"j": place})[0] for place in range(count)
+        ]
 
     def _units(self, point: Point) -> list[Vector | None]:
         if self.loss.is_elementwise:
@@ -122,255 +104,394 @@ class Oracle:
         size = len(_entries(point.y_pred))
         return [[float(place == other) for other in range(size)] for place in range(size)]
 
+    # -- precision -----------------------------------------------------------------------------------------------
+
+    def _series(self, point: Point, direction: Vector | None, read: Callable[[Ball], T]) -> list[T]:
+        return self._decided(self._all_readers(), point, direction, read, {})
+
+    def _all_readers(self) -> Iterator[_Reader]:
+        yield self._readers[0]
+        if self._cancelled is not None:
+            yield self._cancelled
+
+    @cached_property
+    def _cancelled(self) -> _Reader | None:
+        """The same formula with quotients of exponentials cancelled, where that changes anything."""
+        cancelled = cancel_exponentials(self.expression)
+        return None if cancelled == self.expression else _Reader(self.loss, cancelled)
+
+    def _decided(
+        self,
+        readers: Iterator[_Reader] | list[_Reader],
+        point: Point,
+        direction: Vector | None,
+        read: Callable[[Ball], T],
+        places: Mapping[str, int],
+    ) -> list[T]:
+        for reader in readers:
+            bits = _FIRST_BITS
+            while bits <= _MOST_BITS:
+                with self.numbers.precision(bits):
+                    try:
+                        found = self._long_enough(reader, point, direction, places)
+                        if all(map(self.numbers.is_settled, found)):
+                            value, first, half_second = found
+                            return [read(value), read(first), read(2 * half_second)]
+                    except UndecidedError:
+                        pass
+                bits *= 2 if bits < 1024 else 4
+        raise UndecidedError(f"{self.loss.name}: no affordable precision tells at {point}")
+
+    def _long_enough(
+        self, reader: _Reader, point: Point, direction: Vector | None, places: Mapping[str, int]
+    ) -> Series:
+        """The first three terms, from longer series where a removable singularity loses some."""
+        terms = WANTED
+        while terms <= _MOST_TERMS:
+            try:
+                series = reader.read(self.numbers, terms, point, direction, places)
+            except TooShortError:
+                terms += 2
+                continue
+            zero = self.numbers.exactly(0)
+            return (series + [zero] * WANTED)[:WANTED]
+        raise UndecidedError("a singularity of high order")
+
 
 def _entries(values: float | tuple[float, ...]) -> tuple[float, ...]:
     return values if isinstance(values, tuple) else (values,)
 
 
-def _agree(first: mpf, second: mpf) -> bool:
-    if mpmath.isnan(first) and mpmath.isnan(second):
-        return True
-    if mpmath.isinf(first) or mpmath.isinf(second):
-        return bool(first == second)
-    size = max(abs(first), abs(second))
-    return bool(size < _SMALLEST or abs(first - second) <= size * mpf(2) ** -_AGREEMENT_BITS)
+def cancel_exponentials(expression: Basic) -> Basic:
+    """Every sub-expression that is rational in exponentials, with common factors cancelled by SymPy."""
+    if not expression.args or isinstance(expression, Element | Index | Delta | Axis):
+        return expression
+    if isinstance(expression, sympy.tanh | sympy.cosh | sympy.sinh | sympy.sech):
+        expression = expression.rewrite(sympy.exp)
+    arguments = [cancel_exponentials(argument) for argument in expression.args]
+    rebuilt = expression if tuple(arguments) == expression.args else expression.func(*arguments)
+    grows = rebuilt.has(sympy.exp) and not rebuilt.has(Binder, sympy.Piecewise, sympy.Abs, clamp)
+    if isinstance(rebuilt, sympy.Add | sympy.Mul | sympy.Pow) and grows and sympy.count_ops(rebuilt) < _LONGEST_CANCELLED:
+        return sympy.cancel(sympy.together(rebuilt))  # type: ignore[no-any-return]
+    return rebuilt
 
 
-class _Reading:
-    """One evaluation at one precision."""
+# -- reading ---------------------------------------------------------------------------------------------------------
 
-    def __init__(self, oracle: Oracle, point: Point, direction: Vector | None) -> None:
-        self.loss = oracle.loss
-        self.direction = direction
-        self.true = [mpf(number) for number in _entries(point.y_true)]
-        self.pred = [mpf(number) for number in _entries(point.y_pred)]
-        self.constants = {name: mpf(number) for name, number in point.constants.items()}
-        self.places: dict[str, int] = {}
-        self.letters: dict[Basic, tuple[str, ...]] = {}
-        self.known: dict[tuple[Basic, tuple[int | None, ...]], Series] = {}
 
-    def series(self, node: Basic) -> Series:
-        """The Taylor series of a sub-expression, read once for each place of the indices that occur in it."""
-        letters = self.letters.get(node)
-        if letters is None:
-            letters = self.letters[node] = tuple(sorted({index.letter for index in node.atoms(Index)}))
-        key = (node, tuple(self.places.get(letter) for letter in letters))
-        if key not in self.known:
-            self.known[key] = self._series(node)
-        return self.known[key]
+class _Place:
+    """Where a formula is read: the numbers, and what has been read already."""
 
-    def _series(self, node: Basic) -> Series:
-        if isinstance(node, Axis):
-            return _constant(mpf(len(self.pred)))
-        if isinstance(node, sympy.Symbol):
-            return self._symbol(node.name)
-        if isinstance(node, Element):
-            return self._entry(node.data.name, self._place(node.index))
-        if isinstance(node, Delta):
-            return _constant(mpf(self._place(node.args[0]) == self._place(node.args[1])))
-        if isinstance(node, Binder):
-            return self._binder(node)
-        if isinstance(node, clamp):
-            return self._clamp(node)
-        if isinstance(node, sympy.Piecewise):
-            return next(self.series(branch.expr) for branch in node.args if self._holds(branch.cond))
-        if isinstance(node, sympy.Expr) and node.is_number:
-            return _constant(mpf(node._to_mpmath(mp.prec + 10)))  # noqa: SLF001 - SymPy's own door to mpmath
+    def __init__(self, algebra: Algebra, point: Point, direction: Vector | None, size: int) -> None:
+        numbers = algebra.numbers
+        self.algebra = algebra
+        self.true = [numbers.exactly(number) for number in _entries(point.y_true)]
+        self.pred = [numbers.exactly(number) for number in _entries(point.y_pred)]
+        self.direction = [1.0] * len(self.pred) if direction is None else direction
+        self.constants = point.constants
+        self.known: list[Series | None] = [None] * size
+
+
+class _Reader:
+    """A formula as nested functions of a place, shared sub-expressions read once."""
+
+    def __init__(self, loss: Loss, expression: Basic) -> None:
+        self.loss = loss
+        self.expression = expression
+        self._algebras: dict[tuple[int, int], Algebra] = {}
+        self._compiled: dict[tuple[int, int, tuple[tuple[str, int], ...]], tuple[Reading, int]] = {}
+
+    def read(
+        self, numbers: Arithmetic, terms: int, point: Point, direction: Vector | None, places: Mapping[str, int]
+    ) -> Series:
+        """The series of the formula at a point."""
+        label = int(point.y_true) if isinstance(self.loss.y_true, ClassLabel) else 0  # type: ignore[arg-type]
+        key = (len(_entries(point.y_pred)), label, tuple(sorted(places.items())))
+        if key not in self._compiled:
+            compiler = _Compiler(*key[:2])
+            self._compiled[key] = (compiler.compiled(self.expression, dict(places)), len(compiler.readings))
+        reading, size = self._compiled[key]
+        algebra = self._algebras.get((id(numbers), terms))
+        if algebra is None:
+            algebra = self._algebras[id(numbers), terms] = Algebra(numbers, terms)
+        return reading(_Place(algebra, point, direction, size))
+
+
+class _Compiler:
+    """Turns a formula into readings, for one number of entries and one integer label."""
+
+    def __init__(self, entries: int, label: int) -> None:
+        self.entries = entries
+        self.label = label
+        self.readings: dict[tuple[Basic, tuple[tuple[str, int], ...]], Reading] = {}
+
+    def compiled(self, node: Basic, places: dict[str, int]) -> Reading:
+        """The reading of a node at places of its free indices."""
+        letters = {index.letter for index in node.atoms(Index)}
+        key = (node, tuple(sorted((letter, place) for letter, place in places.items() if letter in letters)))
+        if key not in self.readings:
+            slot = len(self.readings)
+            self.readings[key] = _unread
+            self.readings[key] = _once(self._compile(node, places), slot)
+        return self.readings[key]
+
+    def _compile(self, node: Basic, places: dict[str, int]) -> Reading:
+        def inner(part: Basic) -> Reading:
+            return self.compiled(part, places)
+
         match node:
+            case Axis():
+                return _number(Fraction(self.entries))
+            case sympy.Symbol():
+                return _symbol(node.name)
+            case Element():
+                return _entry(node.data.name, self._position(node.index, places))
+            case Delta():
+                same = self._position(node.args[0], places) == self._position(node.args[1], places)  # type: ignore[arg-type]
+                return _number(Fraction(same))
+            case Binder():
+                return self._binder(node, places)
+            case sympy.Rational():
+                return _number(Fraction(int(node.p), int(node.q)))
+            case sympy.Float():
+                return _number(Fraction(str(sympy.Rational(node))))
+            case sympy.NumberSymbol():
+                return _known_constant(_CONSTANTS[type(node)])
+            case clamp():
+                return self._clamp(node, inner)
+            case sympy.Piecewise():
+                branches = [(self._condition(branch.cond, places), inner(branch.expr)) for branch in node.args]
+                return _first_that_holds(branches)
             case sympy.Add():
-                return _sum([self.series(argument) for argument in node.args])
+                return _sum([inner(argument) for argument in node.args])
             case sympy.Mul():
-                return self._product(node)
-            case sympy.Pow():
-                return self._power(node)
+                return self._product(node, inner)
+            case sympy.Pow() if node.args[0] != sympy.E:
+                return _power(*(inner(argument) for argument in node.args))
             case sympy.Max() | sympy.Min():
-                choose = max if isinstance(node, sympy.Max) else min
-                return choose((self.series(argument) for argument in node.args), key=lambda series: series[0])
-        return _compose(node, self.series(node.args[0]))
+                return _extremum([inner(argument) for argument in node.args], 1 if isinstance(node, sympy.Max) else -1)
+            case sympy.Pow():
+                return _function("exp", inner(node.args[1]))
+            case sympy.sech():
+                return _power(_function("cosh", inner(node.args[0])), _number(Fraction(-1)))
+            case sympy.polygamma():
+                return _function({0: "digamma", 1: "trigamma"}[int(node.args[0])], inner(node.args[1]))
+        name = _NAMES.get(type(node))
+        if name is None:
+            raise TypeError(f"the oracle has no rule for {type(node).__name__}")
+        return _function(name, inner(node.args[0]))
 
-    def _symbol(self, name: str) -> Series:
-        if name in ("y_true", "y_pred"):
-            return self._entry(name, 0)
-        return _constant(self.constants[name])
+    def _position(self, index: Basic, places: dict[str, int]) -> int:
+        return places[index.letter] if isinstance(index, Index) else self.label
 
-    def _entry(self, name: str, place: int) -> Series:
-        if name == "y_true":
-            return _constant(self.true[place])
-        moved = mpf(1) if self.direction is None else mpf(self.direction[place])
-        return (self.pred[place], moved, mpf(0))
+    def _product(self, node: sympy.Mul, inner: Callable[[Basic], Reading]) -> Reading:
+        """Numerator over denominator, so that zeros of both meet; factors that may be infinite come last."""
+        top, bottom = [], []
+        for factor in sorted(node.args, key=lambda item: item.has(sympy.log, sympy.exp)):
+            base, exponent = factor.as_base_exp()
+            if base != sympy.E and exponent.is_Integer and exponent.is_negative:
+                bottom.append(inner(base**-exponent))
+            else:
+                top.append(inner(factor))
+        above = _times(top) if top else _number(Fraction(1))
+        return above if not bottom else _quotient(above, _times(bottom))
 
-    def _place(self, index: Basic) -> int:
-        if isinstance(index, Index):
-            return self.places[index.letter]
-        if isinstance(self.loss.y_true, ClassLabel):
-            return int(self.true[0])
-        raise TypeError(f"{index} is no index")
-
-    def _binder(self, node: Binder) -> Series:
+    def _binder(self, node: Binder, places: dict[str, int]) -> Reading:
         letter = f"_{node.height}"  # bound indices carry the height of their binder
-        outer = dict(self.places)
-        terms = []
-        for place in range(len(self.pred)):
-            self.places = {**outer, letter: place}
-            terms.append(self.series(node.args[0]))
-        self.places = outer
+        terms = [self.compiled(node.args[0], {**places, letter: place}) for place in range(self.entries)]
         match node:
             case Total():
                 return _sum(terms)
             case Norm():
-                return _compose_power(_sum([_times(term, term) for term in terms]), mpf("0.5"))
-            case Softmax():
-                raise TypeError("a declaration holds the softmax as its quotient")
+                return _power(_sum([_times([term, term]) for term in terms]), _number(Fraction(1, 2)))
         raise TypeError(f"the oracle has no rule for {type(node).__name__}")
 
-    def _clamp(self, node: clamp) -> Series:
+    def _clamp(self, node: clamp, inner: Callable[[Basic], Reading]) -> Reading:
         """Limited, and differentiated at the limited value: a quotient a/b by its rule with the limited quotient."""
-        inner, lower, upper = node.args
-        low, high = (self.series(end)[0] if end.is_finite is not False else end for end in (lower, upper))
-        top, bottom = sympy.fraction(inner)
-        a, b = self.series(top), self.series(bottom)
-        value = a[0] / b[0]
-        value = value if lower == -sympy.oo else max(value, low)
-        value = value if upper == sympy.oo else min(value, high)
-        first = (a[1] - value * b[1]) / b[0]
-        return (value, first, (a[2] - 2 * first * b[1] - value * b[2]) / b[0])
+        body, lower, upper = node.args
+        top, bottom = (inner(part) for part in sympy.fraction(body))
+        ends = [None if end.is_finite is False else inner(end) for end in (lower, upper)]
 
-    def _product(self, node: sympy.Mul) -> Series:
-        factors = []
-        for factor in sorted(node.args, key=lambda item: item.has(sympy.log, sympy.exp)):
-            series = self.series(factor)
-            if all(part == 0 for part in series):
-                return _constant(mpf(0))  # zero times anything is zero, as a limit
-            factors.append(series)
-        result = factors[0]
-        for factor in factors[1:]:
-            result = _times(result, factor)
-        return result
+        def reading(place: _Place) -> Series:
+            algebra = place.algebra
+            a, b = top(place), bottom(place)
+            whole = algebra.over(a, b)
+            limited = whole[0]
+            for end, side in zip(ends, (1, -1), strict=True):
+                if end is not None and algebra._decided_sign(end(place)[0] - limited) == side:  # noqa: SLF001
+                    limited = end(place)[0]
+            if limited is whole[0] or len(whole) == 1:
+                return [limited, *whole[1:]]
+            return _quotient_from(algebra, limited, a, b)
 
-    def _power(self, node: sympy.Pow) -> Series:
-        base, exponent = node.args
-        if base == sympy.E:
-            return _compose(node, self.series(exponent))
-        power = self.series(exponent)
-        if power[1] or power[2]:
-            inside = _times(power, _compose(sympy.log(sympy.Symbol("x")), self.series(base)))
-            return _compose(sympy.exp(sympy.Symbol("x")), inside)
-        return _compose_power(self.series(base), power[0])
+        return reading
 
-    def _holds(self, condition: Basic) -> bool:
+    def _condition(self, condition: Basic, places: dict[str, int]) -> Callable[[_Place], bool]:
         if condition in (sympy.true, sympy.false):
-            return bool(condition)
+            return lambda _place: bool(condition)
         if isinstance(condition, sympy.core.relational.Relational):
-            left, right = (self.series(side)[0] for side in condition.args)
-            return bool(_RELATIONS[condition.rel_op](left, right))
-        parts = [self._holds(argument) for argument in condition.args]
+            left, right = (self.compiled(side, places) for side in condition.args)
+            holds = _RELATIONS[condition.rel_op]
+
+            def compare(place: _Place) -> bool:
+                return holds(place.algebra._decided_sign(left(place)[0] - right(place)[0]))  # noqa: SLF001
+
+            return compare
+        parts = [self._condition(argument, places) for argument in condition.args]
         if isinstance(condition, sympy.And):
-            return all(parts)
-        return any(parts) if isinstance(condition, sympy.Or) else not parts[0]
+            return lambda place: all(part(place) for part in parts)
+        if isinstance(condition, sympy.Or):
+            return lambda place: any(part(place) for part in parts)
+        return lambda place: not parts[0](place)
 
 
-_RELATIONS = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
+def _unread(_place: _Place) -> Series:
+    raise RecursionError("a formula that contains itself")
+
+
+def _once(reading: Reading, slot: int) -> Reading:
+    def read(place: _Place) -> Series:
+        known = place.known[slot]
+        if known is None:
+            known = place.known[slot] = reading(place)
+        return known
+
+    return read
+
+
+def _number(number: Fraction) -> Reading:
+    return lambda place: [place.algebra.numbers.exactly(number)]
+
+
+def _known_constant(name: str) -> Reading:
+    return lambda place: [place.algebra.numbers.constant(name)]
+
+
+def _symbol(name: str) -> Reading:
+    if name in ("y_true", "y_pred"):
+        return _entry(name, 0)
+    return lambda place: [place.algebra.numbers.exactly(place.constants[name])]
+
+
+def _entry(name: str, position: int) -> Reading:
+    if name == "y_true":
+        return lambda place: [place.true[position]]
+
+    def reading(place: _Place) -> Series:
+        numbers, moved = place.algebra.numbers, place.direction[position]
+        if moved == 0:
+            return [place.pred[position]]
+        zeros = [place.algebra.zero] * (place.algebra.terms - 2)
+        return [place.pred[position], numbers.exactly(moved), *zeros]
+
+    return reading
+
+
+def _sum(terms: list[Reading]) -> Reading:
+    first, *rest = terms
+
+    def reading(place: _Place) -> Series:
+        total = first(place)
+        for term in rest:
+            total = place.algebra.add(total, term(place))
+        return total
+
+    return reading
+
+
+def _times(factors: list[Reading]) -> Reading:
+    first, *rest = factors
+
+    def reading(place: _Place) -> Series:
+        algebra = place.algebra
+        product = first(place)
+        for factor in rest:
+            if algebra.is_zero(product):
+                return product
+            product = algebra.times(product, factor(place))
+        return product
+
+    return reading
+
+
+def _quotient(top: Reading, bottom: Reading) -> Reading:
+    def reading(place: _Place) -> Series:
+        above = top(place)
+        if len(above) == 1 and place.algebra.is_zero(above):
+            return above
+        return place.algebra.over(above, bottom(place))
+
+    return reading
+
+
+def _quotient_from(algebra: Algebra, limited: Ball, a: Series, b: Series) -> Series:
+    """The quotient rule with a given quotient in the place of a[0]/b[0]."""
+    count = max(len(a), len(b))
+    above, below = ((part + [algebra.zero] * count)[:count] for part in (a, b))
+    result = [limited]
+    for order in range(1, count):
+        left = above[order]
+        for place in range(order):
+            left = left - result[place] * below[order - place]
+        result.append(left / below[0])
+    return result
+
+
+def _power(base: Reading, exponent: Reading) -> Reading:
+    return lambda place: place.algebra.power(base(place), exponent(place))
+
+
+def _function(name: str, inner: Reading) -> Reading:
+    return lambda place: place.algebra.apply(name, inner(place))
+
+
+def _extremum(parts: list[Reading], wanted: int) -> Reading:
+    def reading(place: _Place) -> Series:
+        algebra = place.algebra
+        best = parts[0](place)
+        for part in parts[1:]:
+            other = part(place)
+            gap = algebra.add(other, [-term for term in best])
+            sign = algebra._decided_sign(gap[0])  # noqa: SLF001
+            if sign == 0 and not algebra.is_zero(gap):
+                best = [best[0]] + [algebra.numbers.undefined] * (max(len(best), len(other)) - 1)
+            elif sign == wanted:
+                best = other
+        return best
+
+    return reading
+
+
+def _first_that_holds(branches: list[tuple[Callable[[_Place], bool], Reading]]) -> Reading:
+    return lambda place: next(branch(place) for holds, branch in branches if holds(place))
+
+
+_RELATIONS: dict[str, Callable[[int], bool]] = {
+    "<": lambda sign: sign < 0,
+    "<=": lambda sign: sign <= 0,
+    ">": lambda sign: sign > 0,
+    ">=": lambda sign: sign >= 0,
+    "==": lambda sign: sign == 0,
+    "!=": lambda sign: sign != 0,
 }
-
-
-def _constant(number: mpf) -> Series:
-    return (number, mpf(0), mpf(0))
-
-
-def _sum(terms: list[Series]) -> Series:
-    # One by one: mpmath's own sum drops small terms without rounding in their direction.
-    return tuple(reduce(add, parts) for parts in zip(*terms, strict=True))  # type: ignore[return-value]
-
-
-def _times(a: Series, b: Series) -> Series:
-    def product(left: mpf, right: mpf) -> mpf:
-        return mpf(0) if left == 0 or right == 0 else left * right
-
-    return (
-        product(a[0], b[0]),
-        product(a[1], b[0]) + product(a[0], b[1]),
-        product(a[2], b[0]) + 2 * product(a[1], b[1]) + product(a[0], b[2]),
-    )
-
-
-def _chain(inner: Series, value: mpf, first: mpf, second: mpf) -> Series:
-    """f(g), f'(g) g', f''(g) g'^2 + f'(g) g''."""
-    moved = inner[1]
-    if moved == 0 and inner[2] == 0:
-        return _constant(value)
-    return (value, first * moved, second * moved * moved + (first * inner[2] if inner[2] else 0))
-
-
-def _compose_power(inner: Series, exponent: mpf) -> Series:
-    x = inner[0]
-    if exponent == int(exponent) and exponent >= 0:
-        falling = [mpf(1), exponent, exponent * (exponent - 1)]
-        values = [
-            coefficient * x ** (exponent - order) if coefficient else mpf(0)
-            for order, coefficient in enumerate(falling)
-        ]
-        return _chain(inner, *values)
-    if x == 0:
-        if exponent > 0 and not any(inner[1:]):
-            return _constant(mpf(0))
-        return (mpf(0) if exponent > 0 else mpf("inf"), mpf("nan"), mpf("nan"))
-    value = x**exponent
-    return _chain(inner, value, exponent * value / x, exponent * (exponent - 1) * value / x / x)
-
-
-def _compose(node: Basic, inner: Series) -> Series:
-    x = inner[0]
-    match node:
-        case sympy.exp() | sympy.Pow():
-            if mpmath.mag(x) > _MOST_BITS:
-                raise UndecidedError(f"exp of a number with more than {_MOST_BITS} binary digits before the point")
-            value = mpmath.exp(x)
-            return _chain(inner, value, value, value)
-        case sympy.log():
-            if x == 0:
-                return (mpf("-inf"), mpf("inf") * inner[1] if inner[1] else mpf(0), mpf("nan"))
-            return _chain(inner, mpmath.log(x), 1 / x, -1 / x / x)
-        case sympy.Abs():
-            sign = mpf(-1) if x < 0 else mpf(1)
-            return (abs(x), sign * inner[1], sign * inner[2])
-    rule = _DERIVATIVES.get(type(node))
-    if rule is None:
-        raise TypeError(f"the oracle has no rule for {type(node).__name__}")
-    return _chain(inner, *rule(x))
-
-
-_DERIVATIVES = {
-    sympy.sign: lambda x: (mpf(mpmath.sign(x)), mpf(0), mpf(0)),
-    sympy.Heaviside: lambda x: ((1 + mpf(mpmath.sign(x))) / 2, mpf(0), mpf(0)),
-    sympy.cosh: lambda x: (mpmath.cosh(x), mpmath.sinh(x), mpmath.cosh(x)),
-    sympy.sinh: lambda x: (mpmath.sinh(x), mpmath.cosh(x), mpmath.sinh(x)),
-    sympy.tanh: lambda x: (
-        mpmath.tanh(x),
-        1 / mpmath.cosh(x) ** 2,
-        -2 * mpmath.tanh(x) / mpmath.cosh(x) ** 2,
-    ),
-    sympy.sin: lambda x: (mpmath.sin(x), mpmath.cos(x), -mpmath.sin(x)),
-    sympy.cos: lambda x: (mpmath.cos(x), -mpmath.sin(x), -mpmath.cos(x)),
-    sympy.tan: lambda x: (mpmath.tan(x), mpmath.sec(x) ** 2, 2 * mpmath.tan(x) * mpmath.sec(x) ** 2),
-    sympy.asin: lambda x: (mpmath.asin(x), (1 - x * x) ** mpf("-0.5"), x * (1 - x * x) ** mpf("-1.5")),
-    sympy.acos: lambda x: (mpmath.acos(x), -((1 - x * x) ** mpf("-0.5")), -x * (1 - x * x) ** mpf("-1.5")),
-    sympy.atan: lambda x: (mpmath.atan(x), 1 / (1 + x * x), -2 * x / (1 + x * x) ** 2),
-    sympy.sech: lambda x: (
-        mpmath.sech(x),
-        -mpmath.sech(x) * mpmath.tanh(x),
-        mpmath.sech(x) * (2 * mpmath.tanh(x) ** 2 - 1),
-    ),
-    sympy.erf: lambda x: (
-        mpmath.erf(x),
-        2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-x * x),
-        -4 * x / mpmath.sqrt(mpmath.pi) * mpmath.exp(-x * x),
-    ),
-    sympy.loggamma: lambda x: (mpmath.loggamma(x), mpmath.psi(0, x), mpmath.psi(1, x)),
-    sympy.digamma: lambda x: (mpmath.psi(0, x), mpmath.psi(1, x), mpmath.psi(2, x)),
+_CONSTANTS = {type(sympy.pi): "pi", type(sympy.E): "e", type(sympy.EulerGamma): "euler"}
+_NAMES = {
+    sympy.exp: "exp",
+    sympy.log: "log",
+    sympy.Abs: "abs",
+    sympy.sign: "sign",
+    sympy.Heaviside: "step",
+    sympy.cosh: "cosh",
+    sympy.sinh: "sinh",
+    sympy.tanh: "tanh",
+    sympy.sin: "sin",
+    sympy.cos: "cos",
+    sympy.tan: "tan",
+    sympy.asin: "asin",
+    sympy.acos: "acos",
+    sympy.atan: "atan",
+    sympy.erf: "erf",
+    sympy.erfc: "erfc",
+    sympy.loggamma: "lgamma",
+    sympy.digamma: "digamma",
 }
