@@ -219,6 +219,18 @@ class sigmoid_minus_label(Atom):
     """``sigmoid(x) - c`` for a label c between 0 and 1. Values only, never differentiated."""
 
 
+class softmax_minus_label(Atom):
+    """``s - c`` for a softmax s and a label c between 0 and 1. Values only, never differentiated."""
+
+
+class perpendicular(Atom):
+    """``u - (u . v) v`` for unit vectors u and v, at one entry. Values only, never differentiated."""
+
+
+class unit_rest(Atom):
+    """``1 - v^2`` for an entry v of a unit vector. Values only, never differentiated."""
+
+
 class difference(Atom):
     """``a - b``, taken before anything is added to it. Values only, never differentiated."""
 
@@ -290,7 +302,7 @@ class xexpy(CompositeAtom):
 
 
 class power_quotient(Atom):
-    """``b ** (e - n)`` for b >= 0; at b = 0 it is 1 for e = n, else 0. Finished results only, never differentiated."""
+    """``u b^(e - n)`` for b >= 0; at b = 0 it is u for e = n, else 0. Finished results only, never differentiated."""
 
 
 class power(CompositeAtom):

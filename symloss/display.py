@@ -198,6 +198,8 @@ _ATOMS = {
     atoms.sigmoid_minus_label: lambda x, c: Function("sigma")(x) - c,
     atoms.with_rounding_error: lambda result, slope, residual: result,
     atoms.exp_minus_product: lambda u, a, b: sympy.exp(u) - a * b,
+    atoms.softmax_minus_label: lambda s, c: s - c,
+    atoms.unit_rest: lambda v: 1 - v**2,
     atoms.difference: lambda a, b: a - b,
     atoms.exp_difference: lambda a, y, b: sympy.exp(a) - y * sympy.exp(b),
     atoms.over: _quotient,
@@ -205,7 +207,7 @@ _ATOMS = {
     atoms.xlogy: lambda a, b: a * sympy.log(b),
     atoms.xexpy: lambda a, b: a * sympy.exp(b),
     atoms.power: lambda b, e: b**e,
-    atoms.power_quotient: lambda b, e, n: b ** (e - n),
+    atoms.power_quotient: lambda b, e, n, u: u * b ** (e - n),
     clamp: Function("clip"),
 }
 # What a page says of the functions that it uses and a reader may not know.

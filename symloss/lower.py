@@ -16,7 +16,7 @@ from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
 from symloss import stable_forms
-from symloss.atoms import hypotenuse_inverse, magnitude
+from symloss.atoms import hypotenuse_inverse, magnitude, power_quotient
 from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Node, Total, clamp
 from symloss.declare.axes import Share, ShareComplement
 from symloss.derive import Definition, Derivation
@@ -215,11 +215,15 @@ class Lowering:
             return self.complement_of(inside)
         return self._mixed(inside, lambda label: 1 - label)
 
-    def tilt_of(self, label: Expr) -> Expr:
-        """``1 - 2 label``, which is exact where a smoothed label is a half."""
-        definition = self.definitions.get(str(label))
-        mixed = None if definition is None else self._mixed(definition.expression, lambda part: 1 - 2 * part)
-        return 1 - 2 * label if mixed is None else mixed
+    def tilt_of(self, label: Expr, classes: Expr) -> Expr | None:
+        """``1 - K label`` for K classes, exact where smoothing makes the label 1/K; None for an unsmoothed one."""
+        definition = self.definitions.get(str(getattr(label, "data", label)))
+        if definition is None:
+            return None
+        inside = definition.expression
+        if isinstance(label, Element) and definition.index is not None:
+            inside = inside.xreplace({definition.index: label.index})
+        return self._mixed(inside, lambda part: 1 - classes * part)
 
     def _mixed(self, label: Expr, change: Callable[[Expr], Expr]) -> Expr | None:
         """An affine change of ``(1 - s) a + s b`` with a parameter s between 0 and 1, taken of a and b."""
@@ -249,8 +253,9 @@ class Lowering:
         complement = self._complement(expression)
         if complement is not None:
             return complement
-        if self._is_sum_of_inputs(expression):
-            return self._compensated_sum(expression)
+        inputs = self._with_residuals_spelled_out(expression)
+        if self._is_sum_of_inputs(inputs):
+            return self._compensated_sum(inputs)
         terms = expression.as_ordered_terms()
         if len(terms) == 2 and sympy.Integer(-1) in terms:
             other = next(term for term in terms if term != -1)
@@ -270,24 +275,26 @@ class Lowering:
             result = self.apply("subtract", result, self.lower(term))
         return result
 
-    def _is_sum_of_inputs(self, expression: sympy.Add) -> bool:
+    def _with_residuals_spelled_out(self, expression: Expr) -> Expr:
+        names = {Symbol(name, real=True): item for name, item in self.definitions.items()}
+        found = {symbol: names[symbol].expression for symbol in expression.args if symbol in self._residuals()}
+        return expression.xreplace(found)
+
+    def _is_sum_of_inputs(self, expression: Expr) -> bool:
         """Three or more inputs, which may cancel to less than the rounding of any two."""
         names = {symbol.name for symbol in self.loss.symbols}
         bare = [term if isinstance(term, Symbol) else -term for term in expression.args]
         inputs = all(isinstance(term, Symbol) and term.name in names for term in bare)
         return inputs and len(bare) > 2 and any(term.could_extract_minus_sign() for term in expression.args)
 
-    def _compensated_sum(self, expression: sympy.Add) -> int:
+    def _compensated_sum(self, expression: Expr) -> int:
         """The sum, and what every addition rounded away: Neumaier (1974), ZAMM 54, 39-51."""
         first, *rest = (self.lower(term) for term in expression.as_ordered_terms())
         total, lost = first, None
         for term in rest:
-            whole = self.apply("add", total, term)
-            back = self.apply("subtract", whole, total)
-            left = self.apply("subtract", total, self.apply("subtract", whole, back))
-            error = self.apply("add", left, self.apply("subtract", term, back))
+            error = self.apply("sum_error", total, term)
             lost = error if lost is None else self.apply("add", lost, error)
-            total = whole
+            total = self.apply("add", total, term)
         assert lost is not None
         return self.apply("add", total, lost)
 
@@ -316,10 +323,33 @@ class Lowering:
             return self.apply("select", self._label_flag(), self.lower(others), self.constant(0))
         if coefficient.is_negative:
             return self.apply("negate", self.lower(-expression))
+        if any(factor.has(power_quotient) for factor in factors):
+            weight = self.weight_that_may_vanish(factors)
+            if weight is not None:
+                return self.weighted(weight, expression / weight)
         top, bottom = self._factors(factors)
         if len(top) > 1 and abs(coefficient) < 1:  # r / 2 * r stays in range where r * r does not
             top[0], coefficient = self._scaled(top[0], coefficient), sympy.Integer(1)
         return self._scaled(self._quotient((top, bottom)), coefficient)
+
+    def weighted(self, weight: Expr, rest: Expr) -> int:
+        """A product that is 0 where the weight is, also where the rest is infinite."""
+        is_zero = self.apply("equal", self.lower(weight), self.constant(0))
+        product = self.apply("multiply", self.lower(weight), self.lower(rest))
+        return self.apply("select", is_zero, self.constant(0), product)
+
+    def weight_that_may_vanish(self, factors: list[Expr]) -> Expr | None:
+        """A factor that the author named and that does not depend on y_pred."""
+        for factor in factors:
+            definition = self.definitions.get(str(factor)) if isinstance(factor, Symbol) else None
+            if definition is not None and not self._depends_on_prediction(definition.expression):
+                return factor
+        return None
+
+    def _depends_on_prediction(self, expression: Expr) -> bool:
+        names = {symbol.name for symbol in expression.free_symbols}
+        inner = [self.definitions[name].expression for name in names if name in self.definitions]
+        return self.loss.pred_symbol.name in names or any(map(self._depends_on_prediction, inner))
 
     def _factors(self, factors: list[Expr]) -> tuple[list[int], list[int]]:
         """Numerators and divisors; a power over the same power becomes a power of the quotient."""
@@ -438,12 +468,10 @@ class Lowering:
         }
 
     def error_of_difference(self, residual: Basic) -> int:
-        """What rounding took from ``p - y``, exactly: Knuth, TAOCP vol. 2, theorem 4.2.2B."""
-        minuend, subtrahend = self.lower(self.loss.pred_symbol), self.lower(self.loss.true_symbol)
-        whole = self.lower(residual)
-        back = self.apply("subtract", whole, minuend, name="back")
-        left = self.apply("subtract", minuend, self.apply("subtract", whole, back))
-        return self.apply("subtract", left, self.apply("add", subtrahend, back), name="rounding_error")
+        """What rounding took from ``p - y``, exactly."""
+        subtrahend = self.apply("negate", self.lower(self.loss.true_symbol))
+        error = self.apply("sum_error", self.lower(self.loss.pred_symbol), subtrahend)
+        return self.name(error, f"{residual}_error")
 
     def _condition(self, condition: Basic) -> int:
         if type(condition) in _RELATIONS:

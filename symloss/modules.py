@@ -125,7 +125,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "keras": loss.keras,
         "class_name": "".join(part.capitalize() for part in loss.name.split("_")),
         "start": _start(mathematics),
-        "uses_log": any(getattr(value.definition, "operation", "") == "log" for value in kernel.values),
+        "operations": {getattr(value.definition, "operation", "") for value in kernel.values},
         "references": loss.references,
     }
 

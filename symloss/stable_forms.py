@@ -290,8 +290,10 @@ def over(lowering: Lowering, node: Expr) -> int:
 
 
 def one_minus_over(lowering: Lowering, node: Expr) -> int:
-    """``(q - c)/q`` or ``(q^2 - c)/q^2``, from the complements where q is large; 1 where c is 0."""
+    """``(q - c)/q`` or ``(q^2 - c)/q^2``, from the complements where a share q is large; 1 where c is 0."""
     label, share, order = node.args
+    if lowering.complement_of(share) is None:
+        return _relative_gap(lowering, share, label)
     c, q = lowering.lower(label), lowering.lower(share)
     rest_c, rest_q = lowering.lower(1 - label), lowering.lower(1 - share)
     one, divisor, low, high = lowering.constant(1), q, q, rest_q
@@ -303,6 +305,14 @@ def one_minus_over(lowering: Lowering, node: Expr) -> int:
     gap = lowering.apply("select", is_large, *gaps, name="gap")
     is_zero = lowering.apply("equal", c, lowering.constant(0))
     safe = lowering.apply("select", is_zero, one, divisor)
+    return lowering.apply("select", is_zero, one, lowering.apply("divide", gap, safe))
+
+
+def _relative_gap(lowering: Lowering, whole: Expr, part: Expr) -> int:
+    gap = lowering.lower(whole - part)
+    is_zero = lowering.apply("equal", lowering.lower(part), lowering.constant(0))
+    one = lowering.constant(1)
+    safe = lowering.apply("select", is_zero, one, lowering.lower(whole))
     return lowering.apply("select", is_zero, one, lowering.apply("divide", gap, safe))
 
 
@@ -384,7 +394,7 @@ def sigmoid_minus_label(lowering: Lowering, node: Expr) -> int:
     size = lowering.apply("absolute", lowering.lower(x))
     is_small = lowering.apply("less_equal", size, lowering.constant(Fraction(1, 2)), name="is_small")
     loss_of_decay = lowering.apply("expm1", lowering.apply("negate", size))
-    tilt = lowering.lower(lowering.tilt_of(label))
+    tilt = lowering.lower(lowering.tilt_of(label, sympy.Integer(2)) or 1 - 2 * label)
     tilt = lowering.apply("select", is_negative, lowering.apply("negate", tilt), tilt, name="tilt")
     near = lowering.apply("subtract", tilt, lowering.apply("multiply", minor, loss_of_decay))
     far = lowering.apply("subtract", major, lowering.apply("multiply", minor, decay))
@@ -404,14 +414,19 @@ def power(lowering: Lowering, node: Expr) -> int:
 
 
 def power_quotient(lowering: Lowering, node: Expr) -> int:
-    """The target's own power with the smaller exponent; at base 0 it is 1 for exponent 0, else 0."""
-    base, exponent, count = node.args
+    """``(u r) r`` with ``r = b^((e - n)/2)``, in range wherever the product is; at b = 0 it is u for e = n, else 0."""
+    base, exponent, count, factor = node.args
+    weight = lowering.weight_that_may_vanish(list(sympy.Mul.make_args(factor)))
+    if weight is not None:
+        return lowering.weighted(weight, atoms.power_quotient(base, exponent, count, factor / weight))
     one, zero = lowering.constant(1), lowering.constant(0)
     left = lowering.lower(exponent - count)
     is_zero = lowering.apply("equal", lowering.lower(base), zero, name="is_zero")
     safe = lowering.apply("select", is_zero, one, lowering.lower(base))
-    at_zero = lowering.apply("select", lowering.apply("equal", left, zero), one, zero)
-    raised = lowering.apply("power", safe, left, name="raised")
+    root = lowering.apply("power", safe, lowering.apply("divide", left, lowering.constant(2)), name="root")
+    u = lowering.lower(factor)
+    raised = lowering.apply("multiply", lowering.apply("multiply", u, root), root, name="raised")
+    at_zero = lowering.apply("select", lowering.apply("equal", left, zero), u, zero)
     return lowering.apply("select", is_zero, at_zero, raised)
 
 
@@ -434,7 +449,11 @@ def _body(lowering: Lowering, node: Binder) -> int:
 
 
 def total(lowering: Lowering, node: Binder) -> int:
-    """Sum over the axis."""
+    """Sum over the axis; that of products of two unit vectors is ``(a . b) / (|a| |b|)``."""
+    index = node.axis.index("k")
+    units = sorted(node.body(index).args, key=sympy.default_sort_key)
+    if isinstance(node.body(index), sympy.Mul) and len(units) == 2 and all(isinstance(item, Unit) for item in units):
+        return _cosine(lowering, *units)
     return lowering.apply("sum_over_axis", _body(lowering, node))
 
 
@@ -515,6 +534,92 @@ def unit(lowering: Lowering, node: Binder) -> int:
     return lowering.apply("divide", _at(lowering, node, scaled), divisor, name=f"unit_{label}")
 
 
+def softmax_minus_label(lowering: Lowering, node: Expr) -> int:
+    """``(c' w - c v)/Z`` with the complement c' of the label, the weights w, and v those of all other entries.
+
+    For a smoothed label that may be 1/K, rows of nearly equal scores take ``((1 - K c) + m - c Σ m)/Z`` with
+    ``m = expm1`` of the shifted scores, which vanishes with their differences.
+    """
+    share, label = node.args
+    rest = SoftmaxComplement(*share.args)
+    tilt = lowering.tilt_of(label, share.axis)
+    far = lowering.lower((1 - label) * share - label * rest)
+    if tilt is None:
+        return far
+    shifted, _, others, _ = _shifted(lowering, share)
+    change = lowering.apply("expm1", shifted, name="change")
+    changes = lowering.apply("multiply", lowering.lower(label), lowering.apply("sum_over_axis", change))
+    near = lowering.apply("add", lowering.lower(tilt), lowering.apply("subtract", change, changes))
+    whole = lowering.apply("add", lowering.constant(1), others, name="whole")
+    lowest = lowering.apply("negate", lowering.apply("max_over_axis", lowering.apply("negate", change)))
+    is_flat = lowering.apply("less", lowering.constant(Fraction(-1, 4)), lowest, name="is_flat")
+    return lowering.apply("select", is_flat, lowering.apply("divide", near, whole), far)
+
+
+def _binary_scaled(lowering: Lowering, node: Binder) -> tuple[int, int, int]:
+    """Entries over the power of two below the largest, the sum of their squares as a pair, and the power."""
+    entries = _body(lowering, node)
+    label = node.args[0].data.name.removeprefix("y_")  # type: ignore[attr-defined]
+    largest = lowering.apply("max_over_axis", lowering.apply("absolute", entries), name=f"largest_{label}")
+    is_zero = lowering.apply("equal", largest, lowering.constant(0))
+    binade = lowering.apply("binade", lowering.apply("select", is_zero, lowering.constant(1), largest))
+    scaled = lowering.apply("divide", entries, binade, name=f"direction_{label}")
+    return scaled, lowering.apply("dot", scaled, scaled, name=f"square_{label}"), binade
+
+
+def _cosine(lowering: Lowering, u: Binder, v: Binder) -> int:
+    (a, square_a, _), (b, square_b, _) = _binary_scaled(lowering, u), _binary_scaled(lowering, v)
+    product = _halves(lowering, lowering.apply("dot", a, b, name="product"))[0]
+    lengths = [lowering.apply("sqrt", _halves(lowering, square)[0]) for square in (square_a, square_b)]
+    divisor = lowering.apply("multiply", *lengths)
+    is_zero = lowering.apply("equal", divisor, lowering.constant(0))
+    safe = lowering.apply("select", is_zero, lowering.constant(1), divisor)
+    return lowering.apply("divide", product, safe, name="cosine")
+
+
+def _halves(lowering: Lowering, pair: int) -> tuple[int, int]:
+    return lowering.apply("nearest_part", pair), lowering.apply("missing_part", pair)
+
+
+def perpendicular(lowering: Lowering, node: Expr) -> int:
+    """``(a_i |b|^2 - (a . b) b_i) / (|a| |b|^2)``, the dividend in twice the precision; u itself where b is zero."""
+    u, v = node.args
+    a, square_a, _ = _binary_scaled(lowering, u)  # type: ignore[arg-type]
+    b, square_b, _ = _binary_scaled(lowering, v)  # type: ignore[arg-type]
+    product = _halves(lowering, lowering.apply("dot", a, b, name="product"))
+    square = _halves(lowering, square_b)
+    first = lowering.apply("multiply", a, square[0])
+    second = lowering.apply("multiply", product[0], b)
+    lost = lowering.apply("sum_error", first, lowering.apply("negate", second))
+    for sign, left, right in (("add", a, square[0]), ("subtract", product[0], b)):
+        lost = lowering.apply(sign, lost, lowering.apply("product_error", left, right))
+    lost = lowering.apply("add", lost, lowering.apply("multiply", a, square[1]))
+    lost = lowering.apply("subtract", lost, lowering.apply("multiply", product[1], b))
+    across = lowering.apply("add", lowering.apply("subtract", first, second), lost, name="across")
+    length = lowering.apply("sqrt", _halves(lowering, square_a)[0])
+    is_zero = lowering.apply("equal", square[0], lowering.constant(0), name="is_zero_pred")
+    divisor = lowering.apply("multiply", length, lowering.apply("select", is_zero, lowering.constant(1), square[0]))
+    safe = lowering.apply("equal", divisor, lowering.constant(0))
+    divisor = lowering.apply("select", safe, lowering.constant(1), divisor)
+    return lowering.apply("select", is_zero, lowering.lower(u), lowering.apply("divide", across, divisor))
+
+
+def unit_rest(lowering: Lowering, node: Expr) -> int:
+    """``(|b|^2 - b_i^2) / |b|^2``, the dividend in twice the precision; 1 where b is zero."""
+    b, pair, _ = _binary_scaled(lowering, node.args[0])  # type: ignore[arg-type]
+    square, missing = _halves(lowering, pair)
+    own = lowering.apply("multiply", b, b)
+    lost = lowering.apply("sum_error", square, lowering.apply("negate", own))
+    lost = lowering.apply("subtract", lost, lowering.apply("product_error", b, b))
+    rest = lowering.apply("subtract", square, own)
+    rest = lowering.apply("add", rest, lowering.apply("add", lost, missing), name="rest")
+    is_zero = lowering.apply("equal", square, lowering.constant(0), name="is_zero_pred")
+    one = lowering.constant(1)
+    return lowering.apply(
+        "select", is_zero, one, lowering.apply("divide", rest, lowering.apply("select", is_zero, one, square))
+    )
+
+
 def share_complement(lowering: Lowering, node: Binder) -> int:
     """The sum of all other entries over the whole: no cancellation for an entry that outweighs them."""
     entries = _body(lowering, node)
@@ -568,6 +673,9 @@ FORMS: dict[type[Basic], Form] = {
     atoms.with_rounding_error: with_rounding_error,
     atoms.exp_minus_product: exp_minus_product,
     atoms.sigmoid_minus_label: sigmoid_minus_label,
+    atoms.softmax_minus_label: softmax_minus_label,
+    atoms.perpendicular: perpendicular,
+    atoms.unit_rest: unit_rest,
     atoms.difference: difference,
     atoms.power: power,
     atoms.power_quotient: power_quotient,

@@ -17,10 +17,13 @@ from symloss.atoms import (
     over,
     ratio_excess,
     sigmoid,
+    perpendicular,
     sigmoid_minus_label,
+    softmax_minus_label,
+    unit_rest,
     xexpy,
 )
-from symloss.declare import Delta, Element, Softmax, Total, clamp
+from symloss.declare import Delta, Element, Softmax, Total, Unit, clamp
 from symloss.declare.axes import Share, SoftmaxComplement
 from symloss.rules.rule import Rule
 
@@ -55,7 +58,7 @@ def _share_minus_label(node: Expr) -> Expr | None:
         return None
     if isinstance(shares[0], sigmoid):
         return sigmoid_minus_label(shares[0].args[0], label)
-    return (1 - label) * shares[0] - label * _complement(shares[0])
+    return softmax_minus_label(shares[0], label)
 
 
 def _difference_of_exponentials(node: Expr) -> Expr | None:
@@ -70,6 +73,32 @@ def _difference_of_exponentials(node: Expr) -> Expr | None:
             if isinstance(y, sympy.Symbol) and a != b:
                 return exp_difference(a, y, b)
     return None
+
+
+def _perpendicular_part(node: Expr) -> Expr | None:
+    """``±((u . v) v - u)``, and ``3 (u . v) v^2 - (u . v) - 2 u v``, which vanish with the angle between u and v."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for cosine in sorted(node.atoms(Total), key=sympy.default_sort_key):
+        for u, v in _unit_pairs(cosine, node):
+            for sign in (1, -1):
+                if node == sign * (cosine * v - u):
+                    return -sign * perpendicular(u, v)
+                if node == sign * (3 * cosine * v**2 - cosine - 2 * u * v):
+                    return -sign * (cosine * unit_rest(v) + 2 * v * perpendicular(u, v))
+    return None
+
+
+def _unit_pairs(cosine: Total, node: Expr) -> list[tuple[Expr, Expr]]:
+    """Entries u and v of the node whose product is what the sum is taken of, either way round."""
+    entries = sorted((item for item in node.atoms(Unit) if item.at.args), key=sympy.default_sort_key)
+    outside = [item for item in entries if not str(item.at.args[0]).startswith("_")]
+    return [
+        (u, v)
+        for u in outside
+        for v in outside
+        if u != v and u.at == v.at and cosine.body(u.at) == u * v  # type: ignore[arg-type]
+    ]
 
 
 def _exponential_minus_product(node: Expr) -> Expr | None:
@@ -108,10 +137,17 @@ def _one_minus_quotient_of_shares(node: Expr) -> Expr | None:
             inside, count = factor, 0
             while isinstance(inside, over) and (count == 0 or inside.args[1] == share):
                 inside, share, count = inside.args[0], inside.args[1], count + 1
-            if 0 < count <= 2 and _is_share(share) and -term / factor in node.args:
+            if not 0 < count <= 2:
+                continue
+            plain = count == 1 and all(_is_sum_of_symbols(part) for part in (inside, share))
+            if (plain or _is_share(share)) and -term / factor in node.args:
                 rest = [item for item in node.args if item not in (term, -term / factor)]
                 return sympy.Add(*rest, -term / factor * one_minus_over(inside, share, sympy.Integer(count)))
     return None
+
+
+def _is_sum_of_symbols(node: Expr) -> bool:
+    return all(term.is_Symbol for term in sympy.Add.make_args(node))
 
 
 def _is_share(node: Expr) -> bool:
@@ -205,6 +241,15 @@ def _example_quotient_of_shares() -> Expr:
     return 1 - over(y_true[Axis("K").index("i")], share) + 0 * y_pred
 
 
+def _example_perpendicular() -> Expr:
+    from symloss.declare import Axis, sum_over, y_pred, y_true
+
+    axis = Axis("K")
+    k, j, m = axis.index("k"), axis.index("j"), axis.index("m")
+    units = [lambda at, data=data: Unit.over(m, data[m], at) for data in (y_true, y_pred)]
+    return sum_over(k, units[0](k) * units[1](k)) * units[1](j) - units[0](j)
+
+
 def _example_mean() -> Expr:
     from symloss.declare import Axis, sum_over, y_pred, y_true
 
@@ -269,6 +314,13 @@ RULES = (
         "inf - inf where both terms overflow",
         "e^u - a b = h (h - a/h b) with h = e^(u/2)",
         lambda: sympy.exp(_x) - _a * _x,
+    ),
+    Rule(
+        "part at a right angle",
+        _perpendicular_part,
+        "u - (u . v) v cancels where u and v are nearly parallel",
+        "Σ v_k (u_i v_k - u_k v_i), in twice the precision",
+        _example_perpendicular,
     ),
     Rule(
         "side of a hypotenuse",

@@ -117,10 +117,12 @@ def _power_over_base(node: Expr) -> Expr | None:
         rest = node / factor
         found = _without_divisor(rest, factor.args[0])
         if found is not None:
-            return found[0] * power_quotient(*factor.args, found[1])
+            return power_quotient(*factor.args, found[1], found[0])
         spread = _spread_over_sum(rest, factor)
         if spread is not None:
             return spread
+        if rest.free_symbols:
+            return power_quotient(*factor.args, sympy.Integer(0), rest)
     return None
 
 
@@ -132,7 +134,7 @@ def _spread_over_sum(rest: Expr, raised: power) -> Expr | None:
         parts = [(term, _without_divisor(term, raised.args[0])) for term in factor.args]
         if any(found is not None for _, found in parts):
             terms = [
-                term * raised if found is None else found[0] * power_quotient(*raised.args, found[1])
+                power_quotient(*raised.args, *((sympy.Integer(0), term) if found is None else found[::-1]))
                 for term, found in parts
             ]
             return rest / factor * sympy.Add(*terms)

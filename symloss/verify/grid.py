@@ -252,7 +252,9 @@ def _mixed(count: int, domain: Interval, floats: _Floats) -> Array:
 def _relative(values: Array, domain: Interval, floats: _Floats) -> Array:
     """At a distance of every size from the target, small and large beside it."""
     size = np.ldexp(floats.dice.uniform(1, 2, len(values)), floats.dice.integers(-60, 12, len(values)))
-    away = np.where(floats.dice.random(len(values)) < 0.5, size, size * np.abs(values.astype(np.float64)))
+    with np.errstate(over="ignore"):
+        away = np.where(floats.dice.random(len(values)) < 0.5, size, size * np.abs(values.astype(np.float64)))
+        away = np.minimum(away, np.finfo(np.float64).max)
     return floats.inside(values + away * floats.dice.choice((-1, 1), len(values)), domain)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from symloss.declare import ClassLabel, Loss
 from symloss.errors import FileError, MissingFrameworkError
+from symloss.verify.grid import Batch
 from symloss.verify.oracle import Point
 from symloss.verify.quiet import held_back
 
@@ -53,6 +55,8 @@ class NumpyModule:
     """An emitted NumPy module."""
 
     target = "numpy"
+    modes: tuple[str, ...] = ("",)
+    flushes = False
 
     def __init__(self, loss: Loss, module: ModuleType) -> None:
         self.loss = loss
@@ -79,6 +83,20 @@ class NumpyModule:
     def hessian(self, point: Point) -> np.ndarray:
         return np.atleast_1d(self._call("hessian", point)[0])
 
+    def evaluator(self, _mode: str) -> Callable[[Batch], dict[str, np.ndarray]]:
+        """Value, gradient and Hessian of a batch; rows by entries."""
+
+        def evaluate(batch: Batch) -> dict[str, np.ndarray]:
+            names = {"value": "loss", "gradient": "gradient", "hessian": "hessian"}
+            keywords = {**batch.parameters, **batch.extras}
+            results = {
+                part: getattr(self.module, name)(batch.y_true, batch.y_pred, reduction="none", **keywords)
+                for part, name in names.items()
+            }
+            return {part: np.asarray(result).reshape(len(batch), -1) for part, result in results.items()}
+
+        return evaluate
+
     def _call(self, name: str, point: Point) -> np.ndarray:
         y_true, y_pred, keywords = arrays(self.loss, [point])
         return getattr(self.module, name)(y_true, y_pred, reduction="none", **keywords)  # type: ignore[no-any-return]
@@ -88,6 +106,8 @@ class TensorflowModule:
     """An emitted TensorFlow module, evaluated eagerly in float64 and differentiated by tapes."""
 
     target = "tensorflow"
+    modes: tuple[str, ...] = ("eager", "graph", "xla")
+    flushes = True  # its kernels may flush subnormals to zero
 
     def __init__(self, loss: Loss, module: ModuleType) -> None:
         import tensorflow as tf
@@ -130,6 +150,46 @@ class TensorflowModule:
         rows = [outer.gradient(entry, moving) for entry in entries]
         diagonal = [np.zeros(len(points)) if row is None else row.numpy()[:, place] for place, row in enumerate(rows)]
         return value.numpy(), gradient.numpy(), np.stack(diagonal, axis=-1)
+
+    def evaluator(self, mode: str) -> Callable[[Batch], dict[str, np.ndarray]]:
+        """Value, gradient and Hessian of a batch, eagerly, in a graph or compiled by XLA; rows by entries."""
+        tf, compiled = self.tf, self._derivatives
+        if mode != "eager":
+            compiled = tf.function(compiled, jit_compile=mode == "xla", reduce_retracing=False)
+
+        def evaluate(batch: Batch) -> dict[str, np.ndarray]:
+            y_true, y_pred, extras = batch.y_true, batch.y_pred, batch.extras
+            if self.loss.is_elementwise:
+                y_true, y_pred = y_true[:, None], y_pred[:, None]
+                extras = {name: values[:, None] for name, values in extras.items()}
+            keywords = {name: value for name, value in {**batch.parameters, **extras}.items() if name in self.accepted}
+            keras = self.loss.keras
+            if keras is not None and keras.switch is not None and keras.switch[0] in self.accepted:
+                keywords[keras.switch[0]] = True
+            with held_back():
+                results = compiled(tf.constant(y_true), tf.constant(y_pred), keywords)
+            parts = ("value", "gradient", "hessian")
+            return {
+                part: np.asarray(result).reshape(len(batch), -1) for part, result in zip(parts, results, strict=True)
+            }
+
+        return evaluate
+
+    def _derivatives(self, y_true: Any, y_pred: Any, keywords: dict[str, Any]) -> tuple[Any, Any, Any]:
+        tf = self.tf
+        with tf.GradientTape(persistent=True) as outer:
+            outer.watch(y_pred)
+            with tf.GradientTape() as inner:
+                inner.watch(y_pred)
+                value = self.function(y_true, y_pred, **keywords)
+            gradient = inner.gradient(value, y_pred)
+            entries = tf.unstack(gradient, axis=-1)
+        rows = [outer.gradient(entry, y_pred) for entry in entries]
+        diagonal = [
+            tf.zeros_like(entry) if row is None else row[..., place]
+            for place, (row, entry) in enumerate(zip(rows, entries, strict=True))
+        ]
+        return value, gradient, tf.stack(diagonal, axis=-1)
 
     def all(self, point: Point) -> dict[str, np.ndarray]:
         """Value, gradient and Hessian of one sample."""

@@ -1,0 +1,320 @@
+"""Measures how far every number of an emitted function is from the correctly rounded truth of the declaration.
+
+An error is counted in ulps of the result's dtype. S is the number of ulps by which the truth itself moves when every
+inexact input moves by half an ulp; labels and parameters that hold integers are exact. A number is good when its error
+is at most ``limit`` ulps or ``limit (1 + S)``.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from symloss.declare import ClassLabel, Loss
+from symloss.verify.balls import UndecidedError
+from symloss.verify.grid import Array, Batch, batches, from_ordinals, ordinals
+from symloss.verify.oracle import Oracle, Point
+
+FUNCTIONS = ("value", "gradient", "hessian")
+Evaluate = Callable[[Batch], dict[str, Array]]
+
+_REFINED = 10  # worst points whose neighbourhood is searched, per function and round
+_ROUNDS = 3
+_ZEROS = 200  # sign changes that are followed down to neighbouring floats, per function
+
+
+@dataclass(frozen=True)
+class Error:
+    """One number that is off: by how many ulps, and by how many the truth moves under half an ulp of its inputs."""
+
+    ulps: float
+    sensitivity: float
+    point: Point
+    entry: int
+    got: float
+    expected: float
+
+    @property
+    def conditioned(self) -> float:
+        """Ulps divided by 1 + S."""
+        return self.ulps / (1 + self.sensitivity) if math.isfinite(self.ulps) else self.ulps
+
+    def is_good(self, limit: float) -> bool:
+        """Within the limit, in ulps or conditioned."""
+        return self.ulps <= limit or self.conditioned <= limit
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One function in one dtype."""
+
+    function: str
+    points: int
+    undecided: int
+    undefined: int
+    worst: Error | None
+    worst_conditioned: Error | None
+    most: float  # 99.9 % of the errors are at most this, in ulps
+    most_conditioned: float
+    bad: tuple[Error, ...] = ()
+    bad_count: int = 0
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether every number measured is good."""
+        return self.bad_count == 0 and self.points > 0
+
+
+@dataclass
+class _Samples:
+    """What was measured so far for one function: errors, and where each belongs."""
+
+    errors: list[Array] = field(default_factory=list)
+    places: list[tuple[Batch, Array, Array, Array, Array]] = field(default_factory=list)
+    undecided: int = 0
+    undefined: int = 0
+
+
+class Examiner:
+    """Measures one loss in one dtype; truths are computed once and may serve several targets."""
+
+    def __init__(self, loss: Loss, dtype: type[np.floating[Any]], oracle: Oracle | None = None) -> None:
+        self.loss = loss
+        self.dtype = dtype
+        self.oracle = Oracle(loss) if oracle is None else oracle
+        self._truths: dict[int, tuple[Batch, dict[str, Array], int]] = {}
+
+    # -- truth ---------------------------------------------------------------------------------------------------
+
+    def truths(self, batch: Batch) -> tuple[dict[str, Array], int]:
+        """Nearest float64 and remainder in its ulps, for every entry of every function: shape (rows, entries, 2)."""
+        known = self._truths.get(id(batch))
+        if known is None:
+            size = 1 if batch.y_pred.ndim == 1 else batch.y_pred.shape[1]
+            found = {name: np.full((len(batch), 1 if name == "value" else size, 2), np.nan) for name in FUNCTIONS}
+            undecided = 0
+            for row in range(len(batch)):
+                try:
+                    for name, entries in zip(FUNCTIONS, self.oracle.nearest(batch.point(row)), strict=True):
+                        found[name][row] = entries
+                except UndecidedError:
+                    undecided += 1
+                    for name in FUNCTIONS:
+                        found[name][row, :, 1] = np.inf
+            known = self._truths[id(batch)] = (batch, found, undecided)
+        return known[1], known[2]
+
+    def sensitivity(self, point: Point, function: str, entry: int) -> float:
+        """S, from the truth at inputs one float away."""
+        here = self._entry(point, function, entry)
+        if here is None:
+            return 0.0
+        moved = 0.0
+        for neighbour in _one_float_away(point, self.loss, self.dtype):
+            there = self._entry(neighbour, function, entry)
+            if there is not None:
+                moved += abs(float(there - here))
+        ulp = float(spacing(np.array([float(here)]), self.dtype)[0])
+        return moved / 2 / ulp if math.isfinite(moved) else math.inf
+
+    def _entry(self, point: Point, function: str, entry: int) -> Any:
+        direction = None
+        if isinstance(point.y_pred, tuple):
+            direction = [float(place == entry) for place in range(len(point.y_pred))]
+        try:
+            number = self.oracle.along(point, direction)[FUNCTIONS.index(function)]
+        except UndecidedError:
+            return None
+        return number if math.isfinite(float(number)) or float(number) in (math.inf, -math.inf) else None
+
+    # -- measuring -----------------------------------------------------------------------------------------------
+
+    def measure(self, evaluate: Evaluate, *, limit: float, count: int = 5000, flushes: bool = False) -> list[Measurement]:
+        """Every function on ``count`` samples, on the zeros found between them, and around the worst."""
+        samples = {name: _Samples() for name in FUNCTIONS}
+        for batch in self.samples(evaluate, count):
+            self._record(samples, batch, evaluate, flushes=flushes)
+        for _ in range(_ROUNDS):
+            for batch in self._around_the_worst(samples):
+                self._record(samples, batch, evaluate, flushes=flushes)
+        return [self._summary(name, samples[name], limit) for name in FUNCTIONS]
+
+    def samples(self, evaluate: Evaluate, count: int) -> Iterator[Batch]:
+        """The grid, and the neighbours of every zero that lies between two of its points."""
+        for batch in batches(self.loss, self.dtype, count):
+            yield batch
+            if self.loss.is_elementwise:
+                yield from self._zeros(batch, evaluate)
+
+    def _zeros(self, batch: Batch, evaluate: Evaluate) -> Iterator[Batch]:
+        """Bisection on the emitted function, between predictions where it changes sign."""
+        for name in FUNCTIONS:
+            domain_ends = np.sort(batch.y_pred)[[0, -1]]
+            lower = np.full(len(batch), domain_ends[0])
+            upper = np.full(len(batch), domain_ends[1])
+            chosen = batch.rows(np.arange(len(batch))[:: max(1, len(batch) // 24)])
+            lower, upper = lower[: len(chosen)], upper[: len(chosen)]
+            at_lower, at_upper = (np.sign(evaluate(chosen.moved(end))[name][:, 0]) for end in (lower, upper))
+            changes = at_lower * at_upper < 0
+            if not changes.any():
+                continue
+            rows, a, b, sign = chosen.rows(changes), ordinals(lower[changes]), ordinals(upper[changes]), at_lower[changes]
+            for _ in range(64):
+                middle = (a >> 1) + (b >> 1) + (a & b & 1)
+                here = np.sign(evaluate(rows.moved(from_ordinals(middle, self.dtype)))[name][:, 0])
+                a, b = np.where(here == sign, middle, a), np.where(here == sign, b, middle)
+            for end in (a, b):
+                yield rows.moved(from_ordinals(end, self.dtype))
+
+    def _record(self, samples: dict[str, _Samples], batch: Batch, evaluate: Evaluate, *, flushes: bool) -> None:
+        truths, undecided = self.truths(batch)
+        results = evaluate(batch)
+        for name in FUNCTIONS:
+            number, rest = truths[name][..., 0], truths[name][..., 1]
+            known = np.isfinite(rest) & ~np.isnan(number)
+            errors = ulps(results[name], number, rest, self.dtype, flushes=flushes)
+            kept = samples[name]
+            kept.undecided += undecided
+            kept.undefined += int((np.isnan(number) & np.isnan(rest)).sum())
+            rows, entries = np.nonzero(known)
+            kept.errors.append(errors[known])
+            kept.places.append((batch, rows, entries, results[name][known], number[known]))
+
+    def _around_the_worst(self, samples: dict[str, _Samples]) -> Iterator[Batch]:
+        """Predictions at 1 to 2^46 floats from those with the largest errors."""
+        dice = np.random.default_rng(len(samples["value"].errors))
+        largest = 46 if self.dtype is np.float64 else 20
+        for name in FUNCTIONS:
+            for error in self._largest(name, samples[name], _REFINED):
+                steps = np.floor(2 ** dice.uniform(0, largest, 16)).astype(np.int64) * dice.choice((-1, 1), 16)
+                batch = self._neighbours(error.point, steps)
+                if batch is not None:
+                    yield batch
+
+    def _neighbours(self, point: Point, steps: Array) -> Batch | None:
+        extras = {item.name for item in self.loss.extra_inputs}
+        pred = np.atleast_1d(np.array(point.y_pred, dtype=self.dtype))
+        moved = np.tile(pred, (len(steps), 1))
+        column = np.arange(len(steps)) % moved.shape[1]
+        kind = np.int64 if self.dtype is np.float64 else np.int32
+        rows = np.arange(len(steps))
+        shifted = from_ordinals(ordinals(moved[rows, column]) + steps.astype(kind), self.dtype)
+        from symloss.declare.domain import entries_of
+
+        domain = entries_of(self.loss.y_pred)
+        keep = np.array([domain.contains(float(number)) for number in shifted])
+        moved[rows, column] = shifted
+        if not keep.any():
+            return None
+        y_pred = moved[:, 0] if self.loss.is_elementwise else moved
+        label = isinstance(self.loss.y_true, ClassLabel)
+        y_true = np.array([point.y_true] * len(steps), dtype=np.int64 if label else self.dtype)
+        parameters = {name: number for name, number in point.constants.items() if name not in extras}
+        per_row = {name: np.full(len(steps), point.constants[name], dtype=self.dtype) for name in sorted(extras)}
+        return Batch(y_true, y_pred, parameters, per_row).rows(np.nonzero(keep)[0])
+
+    # -- summaries -----------------------------------------------------------------------------------------------
+
+    def _largest(self, function: str, samples: _Samples, count: int) -> list[Error]:
+        """The samples with the largest conditioned errors; S is computed only while it can matter."""
+        errors = np.concatenate(samples.errors)
+        owners = np.concatenate([np.full(len(part), place) for place, part in enumerate(samples.errors)])
+        inner = np.concatenate([np.arange(len(part)) for part in samples.errors])
+        best: list[tuple[float, int, Error]] = []
+        for order, place in enumerate(np.argsort(-errors, kind="stable")[: 40 * count]):
+            if len(best) == count and errors[place] <= best[0][0]:
+                break
+            error = self._error(function, samples, int(owners[place]), int(inner[place]), float(errors[place]))
+            item = (error.conditioned, -order, error)
+            (heapq.heappush if len(best) < count else heapq.heappushpop)(best, item)
+        return [error for _, _, error in sorted(best, reverse=True)]
+
+    def _error(self, function: str, samples: _Samples, owner: int, inner: int, size: float) -> Error:
+        batch, rows, entries, got, expected = samples.places[owner]
+        point, entry = batch.point(int(rows[inner])), int(entries[inner])
+        return Error(
+            size, self.sensitivity(point, function, entry), point, entry, float(got[inner]), float(expected[inner])
+        )
+
+    def _summary(self, function: str, samples: _Samples, limit: float) -> Measurement:
+        errors = np.concatenate(samples.errors) if samples.errors else np.zeros(0)
+        if not len(errors):
+            return Measurement(function, 0, samples.undecided, samples.undefined, None, None, 0.0, 0.0)
+        rank = max(1, len(errors) // 1000 + 1)
+        largest = self._largest(function, samples, rank)
+        first = int(np.argmax(errors))
+        bounds = np.cumsum([len(part) for part in samples.errors])
+        owner = int(np.searchsorted(bounds, first, side="right"))
+        worst = self._error(function, samples, owner, first - int(bounds[owner] - len(samples.errors[owner])), float(errors[first]))
+        bad = [error for error in self._over(function, samples, limit) if not error.is_good(limit)]
+        return Measurement(
+            function=function,
+            points=len(errors),
+            undecided=samples.undecided,
+            undefined=samples.undefined,
+            worst=worst,
+            worst_conditioned=largest[0],
+            most=float(np.quantile(errors, 0.999, method="higher")),
+            most_conditioned=largest[-1].conditioned,
+            bad=tuple(sorted(bad, key=lambda error: -error.conditioned)[:50]),
+            bad_count=len(bad),
+        )
+
+    def _over(self, function: str, samples: _Samples, limit: float) -> Iterator[Error]:
+        for owner, part in enumerate(samples.errors):
+            for inner in np.nonzero(~(part <= limit))[0]:
+                yield self._error(function, samples, owner, int(inner), float(part[inner]))
+
+
+def _one_float_away(point: Point, loss: Loss, dtype: type[np.floating[Any]]) -> Iterator[Point]:
+    """Every inexact input moved by one float; labels and parameters that hold integers are exact."""
+
+    def moved(number: float) -> float:
+        after = float(np.nextafter(dtype(number), dtype(np.inf)))
+        return after if math.isfinite(after) else float(np.nextafter(dtype(number), dtype(-np.inf)))
+
+    def is_whole(number: float) -> bool:
+        return abs(number) < 2**53 and number == int(number)
+
+    extras = {item.name for item in loss.extra_inputs}
+    for name, number in point.constants.items():
+        if name in extras or not is_whole(number):
+            yield replace(point, constants={**point.constants, name: moved(number)})
+    for name in ("y_true", "y_pred"):
+        entries = getattr(point, name)
+        single = not isinstance(entries, tuple)
+        for place, number in enumerate((entries,) if single else entries):
+            if name == "y_true" and is_whole(number):
+                continue
+            other = moved(number)
+            yield replace(point, **{name: other if single else (*entries[:place], other, *entries[place + 1 :])})
+
+
+def spacing(numbers: Array, dtype: type[np.floating[Any]]) -> Array:
+    """The ulp of every number in the dtype."""
+    info = np.finfo(dtype)
+    _, exponents = np.frexp(np.minimum(np.abs(numbers), float(info.max)))
+    return np.ldexp(1.0, np.maximum(exponents - info.nmant - 1, info.minexp - info.nmant))
+
+
+def ulps(got: Array, number: Array, rest: Array, dtype: type[np.floating[Any]], *, flushes: bool = False) -> Array:
+    """Errors in ulps of the dtype; the truth is ``number`` plus ``rest`` of its float64 ulps, infinite counts as 2^max."""
+    info = np.finfo(dtype)
+    ulp = spacing(number, dtype)
+    beyond = 2.0 ** (info.maxexp - 8)
+    with np.errstate(all="ignore"):
+        scaled = [np.clip(np.asarray(part, dtype=np.float64) / 256, -beyond, beyond) for part in (got, number)]
+        missing = np.where(np.abs(scaled[1]) == beyond, 0.0, rest * (spacing(number, np.float64) / ulp))
+        errors = np.abs((scaled[0] - scaled[1]) / (ulp / 256) - missing)
+        if np.dtype(dtype) == np.float64:  # ulp / 256 underflows among the subnormals, where differences are exact
+            small = np.abs(number) < 2.0**-900
+            errors = np.where(small, np.abs((np.asarray(got, dtype=np.float64) - number) / ulp - rest), errors)
+    errors = np.where(np.isnan(got), np.inf, errors)
+    if flushes:
+        errors = np.where((np.abs(number) < info.tiny) & (np.abs(got) <= info.tiny), 0.0, errors)
+    return np.where(np.isnan(number), 0.0, errors)
