@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from symloss import __version__
 from symloss.errors import SymlossError
 
 if TYPE_CHECKING:
-    from symloss.pipeline import Outcome, Progress
+    from symloss.pipeline import Examined, Outcome, Progress
     from symloss.verify.report import Report
 
 app = typer.Typer(
@@ -203,6 +204,128 @@ def _print_reports(reports: list[Report]) -> None:
     typer.echo(f"passed: {len(reports) - failed} of {len(reports)} modules")
 
 
+@app.command(
+    epilog="Examples: symloss certify huber · symloss certify --workers 4 · symloss certify my_loss.py -o losses "
+    "--picture error.png · symloss certify hinge --exhaustive --dtype float16 · symloss certify huber -t tensorflow"
+)
+def certify(
+    names: Names = None,
+    target: Targets = None,
+    dtype: Annotated[
+        list[str] | None, typer.Option("--dtype", "-d", help="float64, float32; may be repeated or comma-separated.")
+    ] = None,
+    points: Annotated[int, typer.Option("--points", "-p", min=100, help="Samples per function and dtype.")] = 5000,
+    out: Out = Path("generated"),
+    save: Annotated[
+        bool, typer.Option("--save/--no-save", help="Put the certificate into the modules and pages measured.")
+    ] = True,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw error against prediction into this file (png, svg, pdf).")
+    ] = None,
+    exhaustive: Annotated[
+        bool, typer.Option("--exhaustive", help="Try every float16 or float32 prediction, at the default parameters.")
+    ] = False,
+    workers: Annotated[int, typer.Option("--workers", "-w", min=0, help="Processes; 0 takes one per core.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure emitted code over the whole float range, in ulps of the correctly rounded truth, and say where it fails.
+
+    Exits with 1 when a function is not certified everywhere.
+    """
+    from symloss import pipeline
+
+    targets = _targets(target, ("numpy",))
+    if exhaustive:
+        _certify_exhaustively(names or [], targets, _words(dtype) or ("float16",), out, as_json=as_json)
+        return
+    if picture is not None:
+        pipeline.check_picture(names or [], targets, picture)
+    dtypes = _chosen(_words(dtype) or ("float64", "float32"), ("float64", "float32"), "dtype")
+    total = len(pipeline.forms_of(names or [])) * len(targets)
+    with _bar("certifying", total, show=not as_json) as progress:
+        found = list(
+            pipeline.certify(
+                names or [],
+                targets,
+                out,
+                dtypes=dtypes,
+                points=points,
+                workers=workers or (os.cpu_count() or 1),
+                progress=progress,
+            )
+        )
+    if picture is not None:
+        typer.echo(str(pipeline.draw(names or [], targets, out, picture)), err=True)
+    if save and set(dtypes) == {"float64", "float32"}:
+        pipeline.store(found, names or [], out)
+    if as_json:
+        typer.echo(json.dumps([_examined_data(item) for item in found], indent=2))
+    else:
+        _print_certificates(found)
+    if not all(item.is_certified for item in found):
+        raise typer.Exit(1)
+
+
+def _certify_exhaustively(
+    names: list[str], targets: tuple[str, ...], dtypes: tuple[str, ...], out: Path, *, as_json: bool
+) -> None:
+    from symloss import pipeline
+
+    chosen = _chosen(dtypes, ("float16", "float32"), "dtype")
+    with _progress("trying every", show=not as_json) as progress:
+        proofs = list(pipeline.certify_exhaustively(names, targets, chosen, out, progress))
+    if as_json:
+        typer.echo(json.dumps([proof.as_data() for proof in proofs], indent=2))
+    else:
+        columns = ["loss", "target", "dtype", "function", "inputs", "worst ulp", "at", "result"]
+        _table(columns, [[*proof.cells(), "proved" if proof.is_proved else "FAIL"] for proof in proofs])
+    if not all(proof.is_proved for proof in proofs):
+        raise typer.Exit(1)
+
+
+def _examined_data(item: Examined) -> dict[str, Any]:
+    from symloss.verify.certificate import record
+
+    return {
+        "loss": item.loss,
+        "target": item.target,
+        "certified": item.is_certified,
+        "environment": dict(item.environment),
+        "measured": record(list(item.lines)),
+    }
+
+
+def _print_certificates(found: list[Examined]) -> None:
+    columns = ["loss", "target", "dtype", "function", "points", "ulp", "ulp/(1+S)", "99.9 %", "99.9 %/(1+S)", "result"]
+    rows, notes = [], []
+    for line in (line for item in found for line in item.lines):
+        data = line.as_data()
+        errors = ("worst_ulps", "worst_conditioned", "ulps_999", "conditioned_999")
+        rows.append(
+            [
+                line.loss,
+                f"{line.target} {line.mode}".strip(),
+                line.dtype,
+                line.measurement.function,
+                str(data["points"]) + (f" ({data['undecided']} undecided)" if data["undecided"] else ""),
+                *("inf" if data[key] is None else f"{data[key]:.3g}" for key in errors),
+                "certified" if line.is_certified else "FAIL",
+            ]
+        )
+        if not line.is_certified:
+            where = "; ".join(data["not_certified_in"][:3]) or "no point could be decided"
+            notes.append(
+                f"{line.loss} [{rows[-1][1]}] {line.dtype} {line.measurement.function}: "
+                f"not certified, {data['bad_points']} points, in {where}"
+            )
+    _table(columns, rows)
+    for note in notes:
+        typer.echo(note)
+    for environment in {json.dumps(dict(item.environment)): item.environment for item in found}.values():
+        typer.echo("measured with " + ", ".join(f"{name} {value}" for name, value in environment.items()))
+    typer.echo(f"certified: {sum(line.is_certified for item in found for line in item.lines)} of {len(rows)} functions")
+
+
 @app.command(epilog="Examples: symloss latex huber > huber.tex · symloss latex huber --pdf --out papers")
 def latex(
     name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")],
@@ -224,13 +347,19 @@ def latex(
 def _targets(given: list[str] | None, default: tuple[str, ...]) -> tuple[str, ...]:
     from symloss import pipeline
 
-    if not given:
-        return default
-    wanted = [name.strip() for item in given for name in item.split(",") if name.strip()]
-    unknown = sorted(set(wanted) - set(pipeline.TARGETS))
+    return _chosen(_words(given), pipeline.TARGETS, "target") or default
+
+
+def _words(given: list[str] | None) -> tuple[str, ...]:
+    """Repeated and comma-separated values, in order."""
+    return tuple(dict.fromkeys(name.strip() for item in given or [] for name in item.split(",") if name.strip()))
+
+
+def _chosen(wanted: tuple[str, ...], known: tuple[str, ...], what: str) -> tuple[str, ...]:
+    unknown = sorted(set(wanted) - set(known))
     if unknown:
-        raise SymlossError(f"there is no target {', '.join(unknown)}; choose from {', '.join(pipeline.TARGETS)}")
-    return tuple(dict.fromkeys(wanted))
+        raise SymlossError(f"there is no {what} {', '.join(unknown)}; choose from {', '.join(known)}")
+    return wanted
 
 
 @contextmanager
@@ -243,6 +372,22 @@ def _progress(doing: str, *, show: bool) -> Iterator[Progress]:
 
     with Console(stderr=True).status(doing) as status:
         yield lambda label: status.update(f"{doing} {label}")
+
+
+@contextmanager
+def _bar(doing: str, total: int, *, show: bool) -> Iterator[Progress]:
+    """A progress bar on a terminal; silence in a pipe."""
+    if not show or not sys.stderr.isatty():
+        yield lambda label: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=total)
+        yield lambda label: bar.update(task, advance=1, description=f"{doing} {label}")
 
 
 def _table(columns: list[str], rows: list[list[str]]) -> None:

@@ -21,7 +21,7 @@ from symloss.declare import (
     Unit,
     clamp,
 )
-from symloss.declare.axes import Binder, Share, SoftmaxComplement, fresh_index
+from symloss.declare.axes import Binder, Share, SoftmaxComplement, fresh_index, sum_over
 
 # How symloss's own names are written, unless the loss has a symbol written so.
 _LETTERS = {"y_true": "y", "y_pred": "ŷ", "residual": "r", "margin": "m", "vector": "v"}
@@ -115,6 +115,8 @@ class Notation:
             return sympy.KroneckerDelta(*[self.shown(argument) for argument in node.args])
         if isinstance(node, Binder):
             return self._binder(node)
+        if isinstance(node, atoms.perpendicular):
+            return self.shown(_across(*node.args))  # type: ignore[arg-type]
         if type(node) in self.functions:
             return self.functions[type(node)](*[self.shown(argument) for argument in node.args])
         if isinstance(node, sympy.Eq):
@@ -166,6 +168,12 @@ class Notation:
             case Share():
                 return own / sympy.Sum(body, places)
         raise TypeError(f"no notation for {type(node).__name__}")
+
+
+def _across(u: Unit, v: Unit) -> Expr:
+    """``u - (u . v) v`` with the sum written out."""
+    index = fresh_index(u.axis, u, v)
+    return u - sum_over(index, u.func(*u.args[:2], index) * v.func(*v.args[:2], index)) * v
 
 
 def _quotient(a: Expr, b: Expr) -> Expr:

@@ -131,15 +131,19 @@ class _Emitter:
         operands = definition.operands
         if definition.operation in MIRRORED and self._number(operands[0]) is not None:
             spelling, operands = MIRRORED[definition.operation], operands[::-1]
-        self._shorten(operands)
         if definition.operation == "select":
+            constants = sum(self._number(operand) is not None for operand in operands)
+            self._shorten(operands, constants * len(self.target.selected_constant.format("")))
             return self._select(definition, spelling)
+        self._shorten(operands)
+        if definition.operation == "divide" and self.target.reciprocal and self._was_divided(operands[0]):
+            spelling = Spelling(self.target.reciprocal, PRODUCT, (PRODUCT, PRODUCT + 1))
         texts = [self._operand(operand, spelling, place) for place, operand in enumerate(operands)]
         return spelling.text.format(*texts), spelling.binds
 
-    def _shorten(self, operands: tuple[int, ...]) -> None:
-        """Give the longest operands lines of their own until the rest fits on one."""
-        while sum(len(self.texts[operand][0]) for operand in operands) > _LONGEST_LINE:
+    def _shorten(self, operands: tuple[int, ...], around: int = 0) -> None:
+        """Give the longest operands lines of their own until the rest, and what is around them, fits on one."""
+        while sum(len(self.texts[operand][0]) for operand in operands) + around > _LONGEST_LINE:
             longest = max(operands, key=lambda operand: len(self.texts[operand][0]))
             value = self.kernel.values[longest]
             if not isinstance(value.definition, Apply) or len(self.texts[longest][0]) < 20:
@@ -162,6 +166,15 @@ class _Emitter:
             for position, number in zip(choices, numbers, strict=True)
         ]
         return spelling.text.format(self.texts[flag][0], *texts), spelling.binds
+
+    def _was_divided(self, position: int) -> bool:
+        """Whether a value is a quotient, or is chosen from one."""
+        definition = self.kernel.values[position].definition
+        if not isinstance(definition, Apply):
+            return False
+        if definition.operation in ("select", "negate"):
+            return any(map(self._was_divided, definition.operands[-2:]))
+        return definition.operation == "divide" and self._number(definition.operands[1]) is None
 
     def _number(self, position: int) -> Fraction | float | None:
         definition = self.kernel.values[position].definition

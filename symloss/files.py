@@ -18,7 +18,15 @@ from symloss.errors import FileError
 
 _DIGITS = 16
 _PACKAGE = Path(__file__).parent
-_NOT_THE_COMPILER = {"cli.py", "pipeline.py", "catalogue.py", "files.py", "__init__.py", "__main__.py"}
+_NOT_THE_COMPILER = {
+    "cli.py",
+    "pipeline.py",
+    "catalogue.py",
+    "files.py",
+    "certificates.py",
+    "__init__.py",
+    "__main__.py",
+}
 
 
 @dataclass(frozen=True)
@@ -31,9 +39,11 @@ class Header:
     forms: tuple[str, ...]
 
 
-def source_hash(declaration: bytes, folder: Path, target: str) -> str:
-    """A hash of everything a file is made from: the declaration, the compiler and the target's templates."""
-    return _short(declaration + _compiler_hash() + _folder_hash(folder / target) + _folder_hash(folder / "python"))
+def source_hash(declaration: bytes, folder: Path, target: str, certificates: bytes = b"") -> str:
+    """A hash of everything a file is made from: declaration, certificates, the compiler and the target's templates."""
+    return _short(
+        declaration + certificates + _compiler_hash() + _folder_hash(folder / target) + _folder_hash(folder / "python")
+    )
 
 
 @cache

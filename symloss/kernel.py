@@ -74,6 +74,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "dot": Operation(2, "sum of a b over the axis, as two numbers: the nearest, and what it lacks", "row"),
     "nearest_part": Operation(1, "the nearest number of a pair"),
     "missing_part": Operation(1, "what the nearest number of a pair lacks"),
+    "closeness": Operation(1, "relative distance up to which numbers of the dtype of a count as close", "parameter"),
     "smallest_normal": Operation(1, "smallest normal number of the dtype of a", "parameter"),
     "axis_size": Operation(1, "number of entries along the axis of a", "parameter"),
     "fill": Operation(2, "the number a in the shape of b", "element"),

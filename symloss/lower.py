@@ -551,11 +551,13 @@ class Lowering:
         """``log1p`` of what the others have, where an entry has more than half; else of the quotient."""
         share = self.lower(argument)
         others = self._kept_safe(self.lower(ShareComplement(*argument.args)), 0, safe)
-        is_large = self.apply("less", self.constant(Fraction(1, 2)), share, name="is_large")
+        threshold = self.apply("subtract", self.constant(1), self.apply("closeness", share))
+        is_large = self.apply("less", threshold, share, name="is_large")
         rest = self.apply("select", is_large, others, self.constant(0))
         quotient = self.values[share].definition
         assert isinstance(quotient, Apply)
-        small = stable_forms.log_of_quotient(self, share, *quotient.operands, safe)
+        first, second = quotient.operands
+        small = stable_forms.log_of_quotient(self, share, first, second, safe)
         return self.apply("select", is_large, self.apply("log1p", self.apply("negate", rest)), small)
 
 

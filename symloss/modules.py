@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,17 @@ _TITLES = {
     "prediction": "Inverse link",
     "start_statistic": "What the best constant prediction is the mean of",
 }
+_SUMMARY = (
+    "certified",
+    "limit",
+    "points",
+    "worst_ulps",
+    "worst_conditioned",
+    "ulps_999",
+    "conditioned_999",
+    "worst_at",
+    "not_certified_in",
+)
 _FORWARD = {
     "identity": ("mean", "the weighted mean of the target"),
     "log": ("np.log(mean)", "the logarithm of the weighted mean of the target"),
@@ -55,6 +67,7 @@ class Provenance:
     command: str
     source_hash: str
     forms: tuple[str, ...]
+    certificate: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +140,53 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "start": _start(mathematics),
         "operations": {getattr(value.definition, "operation", "") for value in kernel.values},
         "references": loss.references,
+        "accuracy": certificate_lines(provenance.certificate),
     }
+
+
+def certificate_lines(certificate: Mapping[str, Any] | None) -> list[str]:
+    """A certificate in sentences: the worst errors of every dtype, and what is not certified."""
+    if certificate is None:
+        return []
+    lines = []
+    for dtype, modes in sorted(certificate["measured"].items(), reverse=True):  # float64 before float32
+        for mode, functions in (("", modes),) if "value" in modes else modes.items():
+            lines += _sentences(f"{dtype}, {mode}" if mode else dtype, _in_order(functions))
+    environment = certificate["environment"]
+    libraries = [
+        f"{name} {environment[name.lower()]}" for name in ("NumPy", "TensorFlow") if name.lower() in environment
+    ]
+    where = f"Measured with {', '.join(libraries)} on {environment['machine']} ({environment['simd']})"
+    return [*lines, f"{where}, against {environment['oracle']} on the declaration."]
+
+
+def _sentences(heading: str, functions: Mapping[str, Any]) -> list[str]:
+    limit, points = (functions["value"][key] for key in ("limit", "points"))
+    worst = ", ".join(f"{name} {_shown_error(found['worst_conditioned'])}" for name, found in functions.items())
+    lines = [f"{heading}: worst error in ulp/(1 + S), limit {limit:g}: {worst}; {points} points or more each."]
+    for name, found in functions.items():
+        if not found["certified"]:
+            places = found["not_certified_in"] or ["no point could be decided"]
+            lines.append(f"{heading}, {name}: not certified, {found['bad_points']} points; {places[0]}.")
+    return lines
+
+
+def _shown_error(error: float | None) -> str:
+    return "infinite" if error is None else f"{error:g}"
+
+
+def _in_order(functions: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: functions[name] for name in ("value", "gradient", "hessian")}
+
+
+def _plain(certificate: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary that a module carries: of every dtype and function the worst errors and where they are."""
+    measured = sorted(certificate["measured"].items(), reverse=True)
+    summary: dict[str, Any] = {
+        dtype: {name: {key: found[key] for key in _SUMMARY} for name, found in _in_order(functions).items()}
+        for dtype, functions in measured
+    }
+    return {**summary, "environment": dict(certificate["environment"])}
 
 
 def formulas(derivation: Derivation) -> dict[str, str]:
@@ -253,7 +312,7 @@ def _metadata(mathematics: Mathematics, latex: dict[str, str], provenance: Prove
         "link": loss.link.name if loss.composed is not None and loss.link is not None else "identity",
         "kinks": [{"at": notation.latex(kink.at), "jumps": kink.jumps} for kink in mathematics.kinks],
         "curvature": mathematics.curvature,
-        "certificate": None,
+        "certificate": None if provenance.certificate is None else _plain(provenance.certificate),
         "references": list(loss.references),
         "source_hash": provenance.source_hash,
     }

@@ -12,12 +12,14 @@ source are fresh, which their headers tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symloss import catalogue, files
+from symloss import catalogue, certificates, files
 from symloss.errors import DeclarationError, UnsupportedError, stage
 from symloss.targets import TARGETS as SPELLINGS
 from symloss.template_files import templates_folder
@@ -25,6 +27,8 @@ from symloss.template_files import templates_folder
 if TYPE_CHECKING:
     from symloss.declare import Loss
     from symloss.modules import Mathematics, Provenance
+    from symloss.verify.certificate import Line
+    from symloss.verify.exhaustive import Proof
     from symloss.verify.report import Report
 
 CODE_TARGETS = tuple(SPELLINGS)
@@ -153,10 +157,31 @@ def products(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Pr
     for loss in losses:
         studied = [study(form) for form in loss.generated_forms()]
         forms = tuple(form.name for other in losses for form in other.generated_forms())
+        record = certificates.read(certificates.path_of(out, source.path.stem))
         for target in targets:
             for mathematics in studied:
                 with stage("emit", mathematics.loss.name):
-                    yield from _texts(mathematics, studied, target, _provenance(source, target, forms), out)
+                    found = _certificate(record, mathematics, studied, target)
+                    provenance = _provenance(source, target, forms, out, found)
+                    yield from _texts(mathematics, studied, target, provenance, out)
+
+
+def _certificate(
+    record: certificates.Record, mathematics: Mathematics, siblings: list[Mathematics], target: str
+) -> certificates.Record | None:
+    """What was measured of exactly the code that is emitted now; a page shows that of the NumPy module."""
+    code = "numpy" if target == "docs" else target
+    if mathematics.loss.name not in record.get(code, {}):
+        return None
+    return certificates.found_for(record, code, mathematics.loss.name, _bare_text(mathematics, siblings, code))
+
+
+def _bare_text(mathematics: Mathematics, siblings: list[Mathematics], target: str) -> str:
+    """The text of a module apart from where it comes from and how it was measured."""
+    from symloss.modules import Provenance, module_text
+    from symloss.targets import find
+
+    return module_text(mathematics, find(target), Provenance("", "", "", ()), siblings)
 
 
 def _texts(
@@ -178,20 +203,28 @@ def _texts(
         yield Product(out / target / file_name, files.sealed(text), provenance.origin)
 
 
-def _provenance(source: Source, target: str, forms: tuple[str, ...]) -> Provenance:
+def _provenance(
+    source: Source, target: str, forms: tuple[str, ...], out: Path, certificate: certificates.Record | None = None
+) -> Provenance:
     from symloss.modules import Provenance
 
-    digest = files.source_hash(source.path.read_bytes(), templates_folder(), target)
-    return Provenance(source.label, f"symloss generate {source.argument} --target {target}", digest, forms)
+    command = f"symloss generate {source.argument} --target {target}"
+    return Provenance(source.label, command, _source_hash(source, target, out), forms, certificate)
+
+
+def _source_hash(source: Source, target: str, out: Path) -> str:
+    record = certificates.path_of(out, source.path.stem)
+    measured = record.read_bytes() if record.is_file() else b""
+    return files.source_hash(source.path.read_bytes(), templates_folder(), target, measured)
 
 
 def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> tuple[Path, ...] | None:
     """The source's products, if all are there, untouched, and made from what it is now; else None."""
     if not source.path.is_file():
         return None
-    declaration, found = source.path.read_bytes(), []
+    found = []
     for target in targets:
-        digest = files.source_hash(declaration, templates_folder(), target)
+        digest = _source_hash(source, target, out)
         forms = _forms_on_disk(source, digest, out / target)
         if not forms:
             return None
@@ -264,6 +297,146 @@ def verify(
                 examination = Examination(form)
                 for target in targets:
                     yield verify_module(examination, target, out / target / f"{form.name}.py")
+
+
+# -- certify -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was measured of one emitted module."""
+
+    loss: str
+    target: str
+    lines: tuple[Line, ...]
+    environment: Mapping[str, str]
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether every function is."""
+        return all(line.is_certified for line in self.lines)
+
+
+def certify(
+    names: Iterable[str],
+    targets: tuple[str, ...],
+    out: Path,
+    *,
+    dtypes: tuple[str, ...],
+    points: int,
+    workers: int = 1,
+    progress: Progress = lambda label: None,
+) -> Iterator[Examined]:
+    """Measure emitted modules in ``out`` over the whole float range, several at a time."""
+    tasks = [
+        (source, form.name, target, dtypes, points, out)
+        for source in sources(names)
+        for loss in source.losses()
+        for form in loss.generated_forms()
+        for target in targets
+    ]
+    if workers <= 1 or len(tasks) == 1:
+        for task in tasks:
+            progress(task[1])
+            yield _examined(task)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for examined in pool.map(_examined, tasks):
+            progress(examined.loss)
+            yield examined
+
+
+def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path]) -> Examined:
+    from symloss.verify.certificate import certify as measure
+    from symloss.verify.certificate import environment
+    from symloss.verify.modules import open_module
+    from symloss.verify.oracle import Oracle
+
+    source, name, target, dtypes, points, out = task
+    forms = [form for loss in source.losses() for form in loss.generated_forms()]
+    form = next(form for form in forms if form.name == name)
+    oracle = Oracle(form)
+    lines = tuple(measure(form, open_module(form, target, out / target / f"{name}.py"), list(dtypes), points, oracle))
+    return Examined(name, target, lines, environment(oracle.numbers.name, target))
+
+
+def forms_of(names: Iterable[str]) -> list[str]:
+    """The names of the modules that some names or files make."""
+    return [form.name for source in sources(names) for loss in source.losses() for form in loss.generated_forms()]
+
+
+def certify_exhaustively(
+    names: Iterable[str],
+    targets: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    out: Path,
+    progress: Progress = lambda label: None,
+) -> Iterator[Proof]:
+    """Every prediction of a narrow dtype, for losses whose targets are a few labels."""
+    from symloss.verify.exhaustive import prove
+    from symloss.verify.modules import open_module
+
+    for source in sources(names):
+        for loss in source.losses():
+            for form in loss.generated_forms():
+                for target in targets:
+                    module = open_module(form, target, out / target / f"{form.name}.py")
+                    for dtype in dtypes:
+                        progress(f"{dtype} for {form.name}")
+                        yield from prove(form, module, dtype)
+
+
+def check_picture(names: Iterable[str], targets: tuple[str, ...], picture: Path) -> None:
+    """Raise an error for what can't be drawn, before anything is measured."""
+    from symloss.verify.picture import check_format
+
+    check_format(picture)
+    if (count := len(forms_of(names)) * len(targets)) != 1:
+        raise UnsupportedError(f"a picture shows one module, not {count}; name one loss and one target")
+
+
+def draw(names: Iterable[str], targets: tuple[str, ...], out: Path, picture: Path) -> Path:
+    """A picture of the errors of one module: one panel per function and dtype."""
+    from symloss.verify.modules import open_module
+    from symloss.verify.picture import draw_errors
+
+    check_picture(names, targets, picture)
+    form = next(form for source in sources(names) for loss in source.losses() for form in loss.generated_forms())
+    return draw_errors(form, open_module(form, targets[0], out / targets[0] / f"{form.name}.py"), picture)
+
+
+def store(examined: Iterable[Examined], names: Iterable[str], out: Path) -> list[Path]:
+    """Record what was measured, and put it into the modules and pages that are there."""
+    by_name = {(item.loss, item.target): item for item in examined}
+    stored = []
+    for source in sources(names):
+        path = certificates.path_of(out, source.path.stem)
+        record = certificates.read(path)
+        for loss in source.losses():
+            studied = [_study(form) for form in loss.generated_forms()]
+            for mathematics in studied:
+                for target in CODE_TARGETS:
+                    found = by_name.get((mathematics.loss.name, target))
+                    if found is not None:
+                        record.setdefault(target, {})[found.loss] = _as_record(found, mathematics, studied)
+        certificates.write(path, record)
+        stored.append(path)
+        present = tuple(target for target in TARGETS if (out / target).is_dir())
+        generate([source.argument if source.in_catalogue else str(source.path)], present, out)
+    return stored
+
+
+def _study(form: Loss) -> Mathematics:
+    from symloss.mathematics import study
+
+    return study(form)
+
+
+def _as_record(found: Examined, mathematics: Mathematics, siblings: list[Mathematics]) -> certificates.Record:
+    from symloss.verify.certificate import record
+
+    code = certificates.code_hash(_bare_text(mathematics, siblings, found.target))
+    return {"code": code, "environment": dict(found.environment), "measured": record(list(found.lines))}
 
 
 def installed_targets() -> tuple[str, ...]:

@@ -27,7 +27,6 @@ _LARGE_EXPONENT = 64  # e^u is 6e27 there
 _EXPONENTIAL_TERMS = 15  # (1/2)^14 2/15! is below half an ulp
 _SERIES_TERMS = 11  # of atanh; (1/7)^22 is below half an ulp
 _SERIES_RADIUS = Fraction(1, 4)
-_NEAR = Fraction(1, 2)  # relative change below which the difference of the arguments is looked at
 
 
 def _split_sign(x: Expr) -> tuple[Expr, bool]:
@@ -102,7 +101,7 @@ def secant_h(lowering: Lowering, node: Expr) -> int:
 
 
 def _legs(lowering: Lowering, z: Expr) -> tuple[int, int, int, int, int]:
-    """The legs b and \|a\| of ``z = a/b``, both over the larger, their hypotenuse, the larger, and b itself.
+    """The legs b and a of ``z = a/b``, unsigned and over the larger, their hypotenuse, the larger, and b itself.
 
     A divisor known only at run time is never divided by: the quotient would leave the floats before the result does.
     """
@@ -236,7 +235,8 @@ def log_ratio(lowering: Lowering, node: Expr) -> int:
     a, b = node.args
     first, second = lowering.lower(a), lowering.lower(b)
     change = lowering.apply("divide", lowering.lower(a - b), second, name="relative_change")
-    is_near = lowering.apply("less_equal", lowering.apply("absolute", change), lowering.constant(_NEAR), name="is_near")
+    closeness = lowering.apply("closeness", change)
+    is_near = lowering.apply("less_equal", lowering.apply("absolute", change), closeness, name="is_near")
     near = lowering.apply("log1p", lowering.apply("select", is_near, change, lowering.constant(0)))
     quotient = lowering.apply("divide", first, second)
     return lowering.apply("select", is_near, near, log_of_quotient(lowering, quotient, first, second), name="log_ratio")
@@ -368,7 +368,7 @@ def with_rounding_error(lowering: Lowering, node: Expr) -> int:
 
 
 def exp_minus_product(lowering: Lowering, node: Expr) -> int:
-    """Beyond u = 64 it is ``h (h - a/h b)`` with ``h = e^(u/2)``: the sign is right where ``e^u`` and ``a b`` overflow."""
+    """Beyond u = 64 ``h (h - a/h b)`` with ``h = e^(u/2)``: its sign is right where ``e^u`` and ``a b`` overflow."""
     u, a, b = node.args
     first, second = lowering.lower(a), lowering.lower(b)
     is_large = lowering.apply("less", lowering.constant(_LARGE_EXPONENT), lowering.lower(u), name="is_large")

@@ -6,7 +6,7 @@ import pytest
 import sympy
 from sympy import Symbol, cosh, exp, log, sqrt
 
-from symloss.declare import Axis, Loss, Vectors, positive, real, sum_over, y_pred
+from symloss.declare import Axis, Element, Index, Loss, Vectors, positive, real, sum_over, y_pred
 from symloss.evaluate import number
 from symloss.rules import FINISHING, LIFTING
 from symloss.stabilise import finish, lift
@@ -35,7 +35,7 @@ def test_a_rule_fires_on_its_example_and_changes_nothing(rule):
     assert after is not None
     for step in range(3):
         values = _values(step)
-        if rule.name == "minus the softmax mean":
+        if any(entry.data.name == "y_true" and isinstance(entry.index, Index) for entry in before.atoms(Element)):
             values["y_true"] = [0.5, -1.0, 2.0]
         old, new = number(before, AXIS_LOSS, values), number(after, AXIS_LOSS, values)
         assert math.isclose(old, new, rel_tol=1e-15, abs_tol=1e-30)

@@ -66,15 +66,11 @@ def test_the_oracle_agrees_with_numerical_differentiation():
             truth = oracle.truth(probe.point)
             from dataclasses import replace
 
-            from symloss.verify.oracle import _Reading
-
             def value(prediction, oracle=oracle, probe=probe):
-                reading = _Reading(oracle, replace(probe.point, y_pred=0.0), None)
-                reading.pred = [prediction]
-                return reading.series(oracle.expression)[0]
+                return oracle.along(replace(probe.point, y_pred=prediction))[0]
 
             with mpmath.workdps(60):
-                step = mpmath.mpf(10) ** -15
+                step = mpmath.mpf(2) ** -24
                 at = mpmath.mpf(probe.point.y_pred)
                 slope = (value(at + step) - value(at - step)) / (2 * step)
                 assert abs(slope - truth.gradient[0]) <= mpmath.mpf(10) ** -12 * (1 + abs(slope))
@@ -115,11 +111,20 @@ def test_a_loss_that_is_undecided_everywhere_does_not_pass(monkeypatch):
     assert any("no affordable precision" in str(failure) for failure in report.failures)
 
 
-def test_the_oracle_says_when_it_cannot_tell():
+def test_the_oracle_cancels_what_no_precision_can_tell():
     """At 1e100 the exponential has vanished from 1 + exp(-x) at every precision, and log(1 - 1) would be a lie."""
     sigmoid = 1 / (1 + sympy.exp(-y_pred))
     loss = Loss(name="naive", summary="Typed as defined.", expression=-sympy.log(1 - sigmoid) + 0 * y_true)
     oracle = Oracle(loss)
     assert math.isclose(oracle.truth(Point(0.0, 50.0, {})).value, 50.0)
+    truth = oracle.truth(Point(0.0, 1e100, {}))
+    assert (float(truth.value), float(truth.gradient[0])) == (1e100, 1.0)
+
+
+def test_the_oracle_says_when_it_cannot_tell():
+    """A root of the sum can't be cancelled; at 1e100 it is 1 at every affordable precision."""
+    hidden = sympy.sqrt(1 + sympy.exp(-y_pred)) - 1
+    oracle = Oracle(Loss(name="hidden", summary="Out of reach.", expression=-sympy.log(hidden) + 0 * y_true))
+    assert math.isclose(oracle.truth(Point(0.0, 50.0, {})).value, 50 + math.log(2))
     with pytest.raises(UndecidedError):
         oracle.truth(Point(0.0, 1e100, {}))

@@ -15,9 +15,9 @@ from symloss.atoms import (
     hypotenuse_unit,
     one_minus_over,
     over,
+    perpendicular,
     ratio_excess,
     sigmoid,
-    perpendicular,
     sigmoid_minus_label,
     softmax_minus_label,
     unit_rest,
@@ -107,9 +107,13 @@ def _exponential_minus_product(node: Expr) -> Expr | None:
         return None
     for first, second in (node.args, node.args[::-1]):
         product = -second
-        if isinstance(first, sympy.exp) and isinstance(product, sympy.Mul) and len(product.args) == 2:
-            if all(isinstance(factor, sympy.Symbol) for factor in product.args):
-                return exp_minus_product(first.args[0], *product.args)
+        factors = sympy.Mul.make_args(product)
+        if (
+            isinstance(first, sympy.exp)
+            and len(factors) == 2
+            and all(isinstance(item, sympy.Symbol) for item in factors)
+        ):
+            return exp_minus_product(first.args[0], *factors)
     return None
 
 
@@ -134,16 +138,22 @@ def _one_minus_quotient_of_shares(node: Expr) -> Expr | None:
         return None
     for term in node.args:
         for factor in sympy.Mul.make_args(term):
-            inside, count = factor, 0
-            while isinstance(inside, over) and (count == 0 or inside.args[1] == share):
-                inside, share, count = inside.args[0], inside.args[1], count + 1
-            if not 0 < count <= 2:
-                continue
+            inside, share, count = _divided_by_share(factor)
             plain = count == 1 and all(_is_sum_of_symbols(part) for part in (inside, share))
-            if (plain or _is_share(share)) and -term / factor in node.args:
+            if (plain or (count and _is_share(share))) and -term / factor in node.args:
                 rest = [item for item in node.args if item not in (term, -term / factor)]
                 return sympy.Add(*rest, -term / factor * one_minus_over(inside, share, sympy.Integer(count)))
     return None
+
+
+def _divided_by_share(factor: Expr) -> tuple[Expr, Expr, int]:
+    """What is divided once or twice by the same thing, that thing, and how often."""
+    if not isinstance(factor, over):
+        return factor, sympy.Integer(1), 0
+    inside, share = factor.args
+    if isinstance(inside, over) and inside.args[1] == share:
+        return inside.args[0], share, 2
+    return inside, share, 1
 
 
 def _is_sum_of_symbols(node: Expr) -> bool:

@@ -16,7 +16,6 @@ NUMPY = Target(
             sqrt="sqrt({0})",
             exp="exp({0})",
             expm1="expm1({0})",
-            log="log({0})",
             log1p="log1p({0})",
             sin="sin({0})",
             cos="cos({0})",
@@ -33,6 +32,8 @@ NUMPY = Target(
         ),
         **calls(
             "_",
+            log="log({0})",
+            closeness="closeness({0})",
             sum_error="sum_error({0}, {1})",
             product_error="product_error({0}, {1})",
             binade="binade({0})",

@@ -41,7 +41,9 @@ def method(text: str) -> Spelling:
 class Target:
     """One emission target. ``operations`` must spell what a kernel uses, else generation fails and says so.
 
-    ``selected_constant`` spells a constant as an operand of ``select``, where some frameworks need its dtype.
+    ``selected_constant`` spells a constant as an operand of ``select``, where some frameworks need its dtype;
+    ``reciprocal`` a division of what was divided before, where a compiler would merge the two divisors into one product
+    that leaves the floats.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Target:
     indicator: str = ""
     selected_constant: str = "{0}"
     integers_as_floats: bool = False
+    reciprocal: str = ""
 
 
 ARITHMETIC: Mapping[str, Spelling] = {

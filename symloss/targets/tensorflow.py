@@ -17,7 +17,6 @@ TENSORFLOW = Target(
             exp="exp({0})",
             expm1="math.expm1({0})",
             log="math.log({0})",
-            log1p="math.log1p({0})",
             sin="sin({0})",
             cos="cos({0})",
             tan="tan({0})",
@@ -43,6 +42,8 @@ TENSORFLOW = Target(
         "take_label": Spelling("tf.gather({0}, {1}, axis=-1, batch_dims={0}.shape.rank - 1)"),
         **calls(
             "_",
+            closeness="closeness({0})",
+            log1p="log1p({0})",
             sum_error="sum_error({0}, {1})",
             product_error="product_error({0}, {1})",
             binade="binade({0})",
@@ -57,4 +58,5 @@ TENSORFLOW = Target(
     indicator="tf.cast({0}, y_pred.dtype)",
     selected_constant="tf.constant({0}, y_pred.dtype)",
     integers_as_floats=True,
+    reciprocal="{0} * (1.0 / {1})",  # XLA makes a / (b * c) of a / b / c
 )

@@ -124,6 +124,9 @@ class ArbArithmetic(Arithmetic):
     def exactly(self, number: float | Fraction) -> Ball:
         if isinstance(number, Fraction):
             return self._arb(self._flint.fmpq(number.numerator, number.denominator))
+        if isinstance(number, mpf):
+            mantissa, exponent = number.man_exp
+            return self._arb(-mantissa if number < 0 else mantissa) * self._arb(2) ** exponent
         return self._arb(number)
 
     def constant(self, name: str) -> Ball:

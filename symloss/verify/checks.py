@@ -14,8 +14,9 @@ from mpmath import mpf
 
 from symloss.declare import ClassLabel, Loss
 from symloss.errors import SymlossError
-from symloss.verify.modules import NumpyModule, TensorflowModule, arrays, open_module
 from symloss.verify.balls import UndecidedError
+from symloss.verify.certificate import certify, environment
+from symloss.verify.modules import NumpyModule, TensorflowModule, arrays, open_module
 from symloss.verify.oracle import Oracle, Point, Truth
 from symloss.verify.plain import plain_autodiff
 from symloss.verify.probes import probes
@@ -26,6 +27,7 @@ _SMALLEST = 4 * 5e-324
 _FLUSHED = 4 * float(np.finfo(np.float64).tiny)  # TensorFlow's kernels flush subnormals to zero
 _LARGEST = float(np.finfo(np.float64).max)
 _BATCH = 6
+_RECHECKED = 600  # samples of a certificate that is checked again
 
 
 class Examination:
@@ -307,6 +309,25 @@ def _total(examination: Examination, points: list[Point], weight: np.ndarray, st
     return float(total)
 
 
+def _numpy_certificate(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+    """The certificate that the module carries holds on this machine too, as far as a short measurement tells."""
+    certificate = getattr(emitted.module, "METADATA", {}).get("certificate")
+    if certificate is None:
+        return
+    for line in certify(examination.loss, emitted, ["float64"], _RECHECKED, examination.oracle):
+        function = line.measurement.function
+        if certificate["float64"][function]["certified"] and not line.is_certified:
+            worst = line.measurement.bad[0]
+            here = ", ".join(f"{name} {value}" for name, value in environment("", "numpy").items() if value)
+            found = f"{worst.conditioned:.3g} ulp/(1 + S), {line.limit:g} allowed"
+            cause = f"the certificate does not hold here ({here}): {found}"
+            report.failures.append(
+                Failure(
+                    report.loss, report.target, function, "certificate", worst.point, worst.got, worst.expected, cause
+                )
+            )
+
+
 def _numpy_inverse_link(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """The inverse link, against its declaration."""
     loss = examination.loss
@@ -443,6 +464,7 @@ CHECKS: dict[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {
         _finite_differences,
         _numpy_start_value,
         _numpy_inverse_link,
+        _numpy_certificate,
     ),
     "tensorflow": (_keras_reductions, _plain_autodiff, _against_truth, _finite_differences),
 }

@@ -7,20 +7,30 @@ drawn from one seed, so a certificate can be repeated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from symloss.declare import ClassLabel, Interval, Loss, Signs, Simplex, Vectors
+from symloss.declare import ClassLabel, Interval, Loss, Signs, Simplex
 from symloss.declare.domain import Domain, entries_of
 from symloss.verify.oracle import Point
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # Where exp leaves float64 or float32 at either end, where its square root does, and where it vanishes beside 1.
-_THRESHOLDS = (709.782712893384, 745.1332191019411, 708.3964185322641, 354.891356446692, 88.72283, 103.97207, 37.0, 17.3)
+_THRESHOLDS = (
+    709.782712893384,
+    745.1332191019411,
+    708.3964185322641,
+    354.891356446692,
+    88.72283,
+    103.97207,
+    37.0,
+    17.3,
+)
 _STEPS = 2 ** np.arange(0, 47, 2)
 _SIZES = (2, 4, 4, 4, 10)  # numbers of entries along an axis
 
@@ -58,10 +68,19 @@ class Batch:
         return Batch(self.y_true, y_pred, self.parameters, self.extras)
 
 
-def batches(loss: Loss, dtype: type[np.floating[Any]], count: int, seed: int = 20_261_125) -> Iterator[Batch]:
-    """About ``count`` samples (entries, over an axis), a third of them at the default parameters."""
+def batches(
+    loss: Loss,
+    dtype: type[np.floating[Any]],
+    count: int,
+    fixed: Mapping[str, float] = MappingProxyType({}),
+    seed: int = 20_261_125,
+) -> Iterator[Batch]:
+    """About ``count`` samples (entries, over an axis), more of them at the default parameters.
+
+    Parameters in ``fixed`` have those values throughout, because the target gives no choice.
+    """
     dice = np.random.default_rng([seed, *loss.name.encode(), np.dtype(dtype).itemsize])
-    settings = list(_settings(loss, dtype, dice))
+    settings = [setting | dict(fixed) for setting in _settings(loss, dtype, dice, set(fixed))]
     share = count / (len(settings) + 2)
     for place, parameters in enumerate(settings):
         drawn = int(share * (3 if place == 0 else 1)) + 1
@@ -75,11 +94,13 @@ def batches(loss: Loss, dtype: type[np.floating[Any]], count: int, seed: int = 2
 # -- parameters --------------------------------------------------------------------------------------------------
 
 
-def _settings(loss: Loss, dtype: type[np.floating[Any]], dice: np.random.Generator) -> Iterator[dict[str, float]]:
+def _settings(
+    loss: Loss, dtype: type[np.floating[Any]], dice: np.random.Generator, fixed: set[str]
+) -> Iterator[dict[str, float]]:
     """The defaults, every parameter near its limits in turn, and some of all parameters at once."""
     defaults = {item.name: float(item.default) for item in loss.parameters}
     yield _representable(loss, defaults, dtype)
-    for item in loss.parameters:
+    for item in (item for item in loss.parameters if item.name not in fixed):
         for value in _near_limits(item.domain, dtype):
             yield _representable(loss, {**defaults, item.name: value}, dtype)
     for _ in range(4 if loss.parameters else 0):
@@ -92,7 +113,9 @@ def _representable(loss: Loss, parameters: dict[str, float], dtype: type[np.floa
     rounded = {name: float(dtype(value)) for name, value in parameters.items()}
     domains = {item.name: item.domain for item in loss.parameters}
     return {
-        name: value if domains[name].contains(value) else float(np.nextafter(dtype(value), dtype(_inside(domains[name]))))
+        name: value
+        if domains[name].contains(value)
+        else float(np.nextafter(dtype(value), dtype(_inside(domains[name]))))
         for name, value in rounded.items()
     }
 
@@ -152,7 +175,9 @@ class _Floats:
         if math.isfinite(domain.lower) and math.isfinite(domain.upper):
             width = domain.upper - domain.lower
             near = np.ldexp(self.dice.uniform(1, 2, count), self.dice.integers(low, 0, count)) * width
-            far = np.ldexp(self.dice.uniform(1, 2, count), self.dice.integers(-np.finfo(self.dtype).nmant - 2, 0, count))
+            far = np.ldexp(
+                self.dice.uniform(1, 2, count), self.dice.integers(-np.finfo(self.dtype).nmant - 2, 0, count)
+            )
             drawn = np.where(self.dice.random(count) < 0.5, domain.lower + near, domain.upper - far * width)
         elif math.isfinite(domain.lower):
             drawn = domain.lower + size
@@ -186,22 +211,24 @@ class _Floats:
         ):
             bound = self.dtype(np.clip(end, -np.finfo(self.dtype).max, np.finfo(self.dtype).max))
             ends.append(np.nextafter(bound, self.dtype(towards)) if is_open and math.isfinite(end) else bound)
-        return np.clip(values, *ends)
+        return np.minimum(np.maximum(values, ends[0]), ends[1])
 
     def near(self, values: Array, domain: Interval) -> Array:
         """Floats at 0 to 2^46 floats from the given ones."""
         kind = np.int64 if self.dtype is np.float64 else np.int32
         largest = 46 if self.dtype is np.float64 else 20
         steps = np.floor(2 ** self.dice.uniform(-1, largest, len(values))).astype(kind)
-        moved = from_ordinals(ordinals(values) + steps * self.dice.choice((-1, 1), len(values)).astype(kind), self.dtype)
+        moved = from_ordinals(
+            ordinals(values) + steps * self.dice.choice((-1, 1), len(values)).astype(kind), self.dtype
+        )
         return self.inside(np.where(np.isfinite(moved), moved, values), domain)
 
 
 def ordinals(values: Array) -> Array:
     """Floats as consecutive integers, 0 for 0."""
     kind = np.int64 if values.dtype == np.float64 else np.int32
-    bits = values.view(kind)
-    return np.where(bits < 0, np.iinfo(kind).min - bits, bits)
+    bits: Array = values.view(kind)
+    return np.where(np.less(bits, 0), np.iinfo(kind).min - bits, bits)
 
 
 def from_ordinals(numbers: Array, dtype: type[np.floating[Any]]) -> Array:
@@ -217,9 +244,7 @@ def from_ordinals(numbers: Array, dtype: type[np.floating[Any]]) -> Array:
 def _elementwise(loss: Loss, parameters: dict[str, float], count: int, floats: _Floats) -> Batch:
     pred_domain = entries_of(loss.y_pred)
     y_true = _targets(loss.y_true, count, floats)
-    extras = {
-        item.name: _mixed(count, item.domain, floats).astype(floats.dtype) for item in loss.extra_inputs
-    }
+    extras = {item.name: _mixed(count, item.domain, floats).astype(floats.dtype) for item in loss.extra_inputs}
     groups = [
         lambda part: floats.any_size(len(part), pred_domain),
         lambda part: floats.human(len(part), pred_domain),

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ Evaluate = Callable[[Batch], dict[str, Array]]
 
 _REFINED = 10  # worst points whose neighbourhood is searched, per function and round
 _ROUNDS = 3
-_ZEROS = 200  # sign changes that are followed down to neighbouring floats, per function
+_ENOUGH = 200  # bad points that are counted; more make nothing worse
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,15 @@ class _Samples:
 class Examiner:
     """Measures one loss in one dtype; truths are computed once and may serve several targets."""
 
-    def __init__(self, loss: Loss, dtype: type[np.floating[Any]], oracle: Oracle | None = None) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        dtype: type[np.floating[Any]],
+        oracle: Oracle | None = None,
+        fixed: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self.loss = loss
+        self.fixed = fixed
         self.dtype = dtype
         self.oracle = Oracle(loss) if oracle is None else oracle
         self._truths: dict[int, tuple[Batch, dict[str, Array], int]] = {}
@@ -134,7 +143,9 @@ class Examiner:
 
     # -- measuring -----------------------------------------------------------------------------------------------
 
-    def measure(self, evaluate: Evaluate, *, limit: float, count: int = 5000, flushes: bool = False) -> list[Measurement]:
+    def measure(
+        self, evaluate: Evaluate, *, limit: float, count: int = 5000, flushes: bool = False
+    ) -> list[Measurement]:
         """Every function on ``count`` samples, on the zeros found between them, and around the worst."""
         samples = {name: _Samples() for name in FUNCTIONS}
         for batch in self.samples(evaluate, count):
@@ -144,9 +155,27 @@ class Examiner:
                 self._record(samples, batch, evaluate, flushes=flushes)
         return [self._summary(name, samples[name], limit) for name in FUNCTIONS]
 
+    def scatter(self, evaluate: Evaluate, count: int, limit: float) -> dict[str, tuple[Array, Array]]:
+        """Predictions and errors of every function for a picture, divided by 1 + S where they exceed the limit."""
+        samples = {name: _Samples() for name in FUNCTIONS}
+        for batch in self.samples(evaluate, count):
+            self._record(samples, batch, evaluate, flushes=False)
+        return {name: self._scattered(name, samples[name], limit) for name in FUNCTIONS}
+
+    def _scattered(self, function: str, samples: _Samples, limit: float) -> tuple[Array, Array]:
+        predictions, sizes = [], []
+        for owner, (batch, rows, entries, _, _) in enumerate(samples.places):
+            errors = samples.errors[owner].copy()
+            for inner in np.nonzero(~(errors <= limit))[0]:
+                errors[inner] = self._error(function, samples, owner, int(inner), float(errors[inner])).conditioned
+            pred = batch.y_pred[rows] if batch.y_pred.ndim == 1 else batch.y_pred[rows, entries]
+            predictions.append(pred.astype(self.dtype))
+            sizes.append(errors)
+        return np.concatenate(predictions), np.concatenate(sizes)
+
     def samples(self, evaluate: Evaluate, count: int) -> Iterator[Batch]:
         """The grid, and the neighbours of every zero that lies between two of its points."""
-        for batch in batches(self.loss, self.dtype, count):
+        for batch in batches(self.loss, self.dtype, count, self.fixed):
             yield batch
             if self.loss.is_elementwise:
                 yield from self._zeros(batch, evaluate)
@@ -163,7 +192,12 @@ class Examiner:
             changes = at_lower * at_upper < 0
             if not changes.any():
                 continue
-            rows, a, b, sign = chosen.rows(changes), ordinals(lower[changes]), ordinals(upper[changes]), at_lower[changes]
+            rows, a, b, sign = (
+                chosen.rows(changes),
+                ordinals(lower[changes]),
+                ordinals(upper[changes]),
+                at_lower[changes],
+            )
             for _ in range(64):
                 middle = (a >> 1) + (b >> 1) + (a & b & 1)
                 here = np.sign(evaluate(rows.moved(from_ordinals(middle, self.dtype)))[name][:, 0])
@@ -177,6 +211,8 @@ class Examiner:
         for name in FUNCTIONS:
             number, rest = truths[name][..., 0], truths[name][..., 1]
             known = np.isfinite(rest) & ~np.isnan(number)
+            if flushes:
+                known &= ~_holds_subnormals(batch, self.dtype)[:, None]
             errors = ulps(results[name], number, rest, self.dtype, flushes=flushes)
             kept = samples[name]
             kept.undecided += undecided
@@ -250,8 +286,12 @@ class Examiner:
         first = int(np.argmax(errors))
         bounds = np.cumsum([len(part) for part in samples.errors])
         owner = int(np.searchsorted(bounds, first, side="right"))
-        worst = self._error(function, samples, owner, first - int(bounds[owner] - len(samples.errors[owner])), float(errors[first]))
-        bad = [error for error in self._over(function, samples, limit) if not error.is_good(limit)]
+        worst = self._error(
+            function, samples, owner, first - int(bounds[owner] - len(samples.errors[owner])), float(errors[first])
+        )
+        bad = list(
+            islice((error for error in self._over(function, samples, limit) if not error.is_good(limit)), _ENOUGH)
+        )
         return Measurement(
             function=function,
             points=len(errors),
@@ -266,9 +306,14 @@ class Examiner:
         )
 
     def _over(self, function: str, samples: _Samples, limit: float) -> Iterator[Error]:
-        for owner, part in enumerate(samples.errors):
-            for inner in np.nonzero(~(part <= limit))[0]:
-                yield self._error(function, samples, owner, int(inner), float(part[inner]))
+        """Everything beyond the limit in ulps, from all batches in turn."""
+        places = [
+            (int(inner), owner)
+            for owner, part in enumerate(samples.errors)
+            for inner in np.nonzero(~(part <= limit))[0]
+        ]
+        for inner, owner in sorted(places):
+            yield self._error(function, samples, owner, inner, float(samples.errors[owner][inner]))
 
 
 def _one_float_away(point: Point, loss: Loss, dtype: type[np.floating[Any]]) -> Iterator[Point]:
@@ -292,7 +337,17 @@ def _one_float_away(point: Point, loss: Loss, dtype: type[np.floating[Any]]) -> 
             if name == "y_true" and is_whole(number):
                 continue
             other = moved(number)
-            yield replace(point, **{name: other if single else (*entries[:place], other, *entries[place + 1 :])})
+            changed = other if single else (*entries[:place], other, *entries[place + 1 :])
+            yield replace(point, y_true=changed) if name == "y_true" else replace(point, y_pred=changed)
+
+
+def _holds_subnormals(batch: Batch, dtype: type[np.floating[Any]]) -> Array:
+    """The samples with an input that a target may take for zero."""
+    found = np.zeros(len(batch), dtype=bool)
+    for values in (*batch.data, *batch.extras.values()):
+        subnormal = (values != 0) & (np.abs(values) < np.finfo(dtype).tiny)
+        found |= subnormal.reshape(len(batch), -1).any(axis=1)
+    return found
 
 
 def spacing(numbers: Array, dtype: type[np.floating[Any]]) -> Array:
@@ -303,7 +358,7 @@ def spacing(numbers: Array, dtype: type[np.floating[Any]]) -> Array:
 
 
 def ulps(got: Array, number: Array, rest: Array, dtype: type[np.floating[Any]], *, flushes: bool = False) -> Array:
-    """Errors in ulps of the dtype; the truth is ``number`` plus ``rest`` of its float64 ulps, infinite counts as 2^max."""
+    """Errors in ulps of the dtype; the truth is ``number`` plus ``rest`` float64 ulps, infinity counts as 2^max."""
     info = np.finfo(dtype)
     ulp = spacing(number, dtype)
     beyond = 2.0 ** (info.maxexp - 8)

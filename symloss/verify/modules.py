@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,7 @@ class NumpyModule:
     target = "numpy"
     modes: tuple[str, ...] = ("",)
     flushes = False
+    fixed: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, loss: Loss, module: ModuleType) -> None:
         self.loss = loss
@@ -120,13 +121,13 @@ class TensorflowModule:
         self.module = module
         self.function = getattr(module, loss.name)
         self.accepted = set(inspect.signature(self.function).parameters)
+        named = {item.name for item in loss.parameters} - self.accepted
+        fixed = {} if loss.keras is None else loss.keras.fixed
+        self.fixed: Mapping[str, float] = {name: value for name, value in fixed.items() if name in named}
 
     def adjusted(self, point: Point) -> Point:
         """Parameters that the Keras namesake fixes have those values."""
-        keras = self.loss.keras
-        fixed = dict(keras.fixed) if keras is not None else {}
-        fixed = {name: value for name, value in fixed.items() if name not in self.accepted and name in point.constants}
-        return Point(point.y_true, point.y_pred, {**point.constants, **fixed})
+        return Point(point.y_true, point.y_pred, {**point.constants, **self.fixed})
 
     def evaluate(self, points: list[Point]) -> tuple[Any, Any, Any]:
         """Value per sample, gradient and Hessian diagonal as arrays."""

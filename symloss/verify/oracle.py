@@ -94,9 +94,7 @@ class Oracle:
         assert link is not None
         reader, count = _Reader(self.loss, link), len(_entries(point.y_pred))
         rest = [0.0] * count
-        return [
-            self._decided([reader], point, rest, self.numbers.middle, {"j": place})[0] for place in range(count)
-        ]
+        return [self._decided([reader], point, rest, self.numbers.middle, {"j": place})[0] for place in range(count)]
 
     def _units(self, point: Point) -> list[Vector | None]:
         if self.loss.is_elementwise:
@@ -171,7 +169,11 @@ def cancel_exponentials(expression: Basic) -> Basic:
     arguments = [cancel_exponentials(argument) for argument in expression.args]
     rebuilt = expression if tuple(arguments) == expression.args else expression.func(*arguments)
     grows = rebuilt.has(sympy.exp) and not rebuilt.has(Binder, sympy.Piecewise, sympy.Abs, clamp)
-    if isinstance(rebuilt, sympy.Add | sympy.Mul | sympy.Pow) and grows and sympy.count_ops(rebuilt) < _LONGEST_CANCELLED:
+    if (
+        isinstance(rebuilt, sympy.Add | sympy.Mul | sympy.Pow)
+        and grows
+        and sympy.count_ops(rebuilt) < _LONGEST_CANCELLED
+    ):
         return sympy.cancel(sympy.together(rebuilt))  # type: ignore[no-any-return]
     return rebuilt
 

@@ -133,7 +133,11 @@ class Algebra:
         if len(a) == WANTED:
             _, first, second = a
             bend = self._product(coefficients[2], first * first)
-            return [coefficients[0], self._product(coefficients[1], first), bend + self._product(coefficients[1], second)]
+            return [
+                coefficients[0],
+                self._product(coefficients[1], first),
+                bend + self._product(coefficients[1], second),
+            ]
         moved = [self.zero, *a[1:]]
         result: Series = [coefficients[len(a) - 1]]
         for coefficient in reversed(coefficients[: len(a) - 1]):
@@ -279,9 +283,7 @@ def _cyclic(*names: str, signs: tuple[int, ...]) -> Taylor:
 
     def coefficients(algebra: Algebra, x: Ball, count: int) -> Series:
         values = [algebra.call(name, x) for name in names]
-        return [
-            values[order % len(names)] * signs[order % len(signs)] / factorial(order) for order in range(count)
-        ]
+        return [values[order % len(names)] * signs[order % len(signs)] / factorial(order) for order in range(count)]
 
     return coefficients
 
