@@ -235,7 +235,8 @@ def log_ratio(lowering: Lowering, node: Expr) -> int:
     a, b = node.args
     first, second = lowering.lower(a), lowering.lower(b)
     change = lowering.apply("divide", lowering.lower(a - b), second, name="relative_change")
-    closeness = lowering.apply("closeness", change)
+    coupled = a.has(Total) or b.has(Total)  # there, the digits of float32 are to be those of Keras
+    closeness = lowering.apply("closeness", change) if coupled else lowering.constant(Fraction(1, 2))
     is_near = lowering.apply("less_equal", lowering.apply("absolute", change), closeness, name="is_near")
     near = lowering.apply("log1p", lowering.apply("select", is_near, change, lowering.constant(0)))
     quotient = lowering.apply("divide", first, second)

@@ -280,7 +280,8 @@ def _relative(values: Array, domain: Interval, floats: _Floats) -> Array:
     with np.errstate(over="ignore"):
         away = np.where(floats.dice.random(len(values)) < 0.5, size, size * np.abs(values.astype(np.float64)))
         away = np.minimum(away, np.finfo(np.float64).max)
-    return floats.inside(values + away * floats.dice.choice((-1, 1), len(values)), domain)
+        drawn = values + away * floats.dice.choice((-1, 1), len(values))
+    return floats.inside(drawn, domain)
 
 
 def _at_landmarks(values: Array, domain: Interval, parameters: dict[str, float], floats: _Floats) -> Array:
