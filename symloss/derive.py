@@ -34,7 +34,7 @@ from symloss.declare import (
     sum_over,
 )
 from symloss.declare.axes import Probabilities, Share, fresh_index, substitute
-from symloss.simplify import tidy
+from symloss.simplify import split_by_label, tidy
 from symloss.stabilise import finish, lift
 from symloss.start import start_statistic
 
@@ -92,7 +92,9 @@ def _derive_elementwise(loss: Loss, expression: Expr, definitions: list[Definiti
     chain = Chain(loss, definitions, fired)
     gradient = chain.derivative(expression)
     hessian = chain.derivative(gradient)
-    value, slope, curvature = (finish(item, fired) for item in (expression, gradient, hessian))
+    value, slope, curvature = (
+        finish(split_by_label(item, loss, fired), fired) for item in (expression, gradient, hessian)
+    )
     steps = {
         "gradient": (chain.bare(expression), gradient, slope),
         "hessian": (chain.bare(gradient), hessian, curvature),

@@ -36,8 +36,10 @@ _FUNCTIONS = {
     sympy.tanh: "tanh",
     sympy.erf: "erf",
     sympy.loggamma: "lgamma",
+    sympy.erfc: "erfc",
     sympy.digamma: "digamma",
 }
+_POLYGAMMA = {sympy.Integer(0): "digamma", sympy.Integer(1): "trigamma", sympy.Integer(2): "tetragamma"}
 _RELATIONS = {
     relational.StrictLessThan: ("less", False),
     relational.LessThan: ("less_equal", False),
@@ -364,7 +366,7 @@ class Lowering:
                 del powers[base], powers[partner]
         self._take_square_over_divisor(powers, top)
         for base, exponent in powers.items():
-            if isinstance(base, hypotenuse_inverse) and exponent.is_Integer and exponent > 1:
+            if isinstance(base, hypotenuse_inverse) and exponent.is_Integer and exponent > 1 and len(powers) == 1:
                 top.append(stable_forms.hypotenuse_inverse_power(self, base.args[0], int(exponent)))
             elif exponent.is_Integer and 0 < abs(exponent) <= _LONGEST_PRODUCT and exponent != 1:
                 (top if exponent > 0 else bottom).extend([self.lower(base)] * abs(int(exponent)))
@@ -491,6 +493,8 @@ class Lowering:
     def _function(self, expression: Basic) -> int:
         if isinstance(expression, sympy.log):
             return self.logarithm(expression.args[0])
+        if isinstance(expression, sympy.polygamma) and expression.args[0] in _POLYGAMMA:
+            return self.apply(_POLYGAMMA[expression.args[0]], self.lower(expression.args[1]))
         operation = _FUNCTIONS.get(type(expression))
         if operation is None or isinstance(expression, Node):
             raise UnsupportedError(f"the function {type(expression).__name__} in {expression} can't be generated")
@@ -551,7 +555,7 @@ class Lowering:
         """``log1p`` of what the others have, where an entry has more than half; else of the quotient."""
         share = self.lower(argument)
         others = self._kept_safe(self.lower(ShareComplement(*argument.args)), 0, safe)
-        threshold = self.apply("subtract", self.constant(1), self.apply("closeness", share))
+        threshold = self.apply("subtract", self.constant(1), self.apply("closeness", self.input("y_pred", "element")))
         is_large = self.apply("less", threshold, share, name="is_large")
         rest = self.apply("select", is_large, others, self.constant(0))
         quotient = self.values[share].definition

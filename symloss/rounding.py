@@ -14,7 +14,7 @@ from symloss.simplify import tidy
 from symloss.stabilise import finish, lift
 
 _MAGNIFIED = 2.25  # times half an ulp of the residual, on top of what the result's own roundings come to
-_FAR = (3, 30, 300)  # residuals, in units of the parameters
+_SIZES = tuple(sympy.Rational(11, 10) ** power for power in range(-24, 72, 4))  # residuals, where parameters are 1
 
 
 def keep_residual_exact(derivation: Derivation) -> Derivation:
@@ -45,16 +45,18 @@ def _only_residual(derivation: Derivation) -> Symbol | None:
 
 
 def _is_magnified(derivation: Derivation, result: Expr, slope: Expr, residual: Symbol) -> bool:
-    """Whether a relative change of the residual changes the result more, far from the zeros of the result."""
-    if result.is_number or slope.is_number:
-        return False
+    """Whether a relative change of the residual changes the result much more, or the result has a zero beside r = 0."""
+    if result.is_number or slope.is_number or result.has(sympy.sin, sympy.cos, sympy.tan):
+        return False  # a constant, or a function that turns within the rounding error of a large residual
     bare = replace(derivation, definitions=())
-    sizes = []
-    for at in _FAR:
-        shown = [evaluable(bare, part) for part in (result, slope)]
-        values = {symbol: sympy.Integer(1) for part in shown for symbol in part.free_symbols}
-        values[Symbol(residual.name, real=True)] = sympy.Integer(at)
+    shown = [evaluable(bare, part) for part in (result, slope)]
+    values = {symbol: sympy.Integer(1) for part in shown for symbol in part.free_symbols}
+    signs = set()
+    for at in _SIZES:
+        values[Symbol(residual.name, real=True)] = at
         whole, moved = (part.xreplace(values).evalf(30) for part in shown)
-        if whole != 0 and whole.is_finite and moved.is_finite:
-            sizes.append(abs(at * moved / whole))
-    return bool(sizes) and sizes[-1] > _MAGNIFIED
+        if whole.is_finite and moved.is_finite and whole != 0:
+            signs.add(whole > 0)
+            if abs(at * moved / whole) > _MAGNIFIED:
+                return True
+    return len(signs) > 1

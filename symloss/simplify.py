@@ -9,8 +9,8 @@ import sympy
 from sympy import Expr
 from sympy.core.basic import Basic
 
-from symloss.atoms import exceeds, magnitude, over, sign_of
-from symloss.declare import Delta, Loss, Node, Signs
+from symloss.atoms import exceeds, magnitude, over, sigmoid, sign_of
+from symloss.declare import Delta, Loss, Node, Signs, unit
 
 _LARGEST_FRACTION = 60  # operations; together() explodes on larger ones
 
@@ -94,6 +94,52 @@ def _common_factor(expression: Expr) -> Expr:
     if isinstance(factored, sympy.Add) or sympy.count_ops(factored) >= sympy.count_ops(bare):
         return expression
     return factored.xreplace({dummy: node for node, dummy in opaque.items()})  # type: ignore[no-any-return]
+
+
+def split_by_label(expression: Expr, loss: Loss, fired: list[str]) -> Expr:
+    """``(1 - y) f(0) + y f(1)`` for what is linear in a label y, each part factored over sigmoids.
+
+    At y = 1 a confident prediction leaves a small factor in every term of f(1), which cancels while the terms of both
+    labels are mixed: ``s t + (s - y)(t - s)`` is ``y t (2 s - t) + (1 - y) s (2 t - s)`` with ``s + t = 1``.
+    """
+    label = loss.true_symbol
+    shares = expression.atoms(sigmoid)
+    if loss.y_true != unit or len(shares) < 2 or any(share.has(label) for share in shares):
+        return expression
+    if (
+        expression.has(sympy.Piecewise)
+        or sympy.expand(expression).coeff(label, 2) != 0
+        or not expression.is_polynomial(label)
+    ):
+        return expression
+    ends = [_over_sigmoids(expression.xreplace({label: sympy.Integer(end)})) for end in (0, 1)]
+    fired.append("split by label")
+    return (1 - label) * ends[0] + label * ends[1]
+
+
+def _over_sigmoids(expression: Expr) -> Expr:
+    """Factored in Bernstein form: a polynomial in ``s = sigmoid(x)`` is homogeneous in s and ``t = sigmoid(-x)``."""
+    opaque = {node: sympy.Dummy(f"a{number}") for number, node in enumerate(_sorted(_functions(expression)))}
+    bare = expression.xreplace(opaque)
+    if not bare.is_polynomial(*opaque.values()):
+        return expression
+    for node in [item for item in opaque if isinstance(item, sigmoid)]:
+        opposite = sigmoid(-node.args[0])
+        if opposite in opaque and sympy.default_sort_key(node) < sympy.default_sort_key(opposite):
+            bare = _homogeneous(bare, opaque[node], opaque[opposite])
+    factored = sympy.factor(bare)
+    return factored.xreplace({dummy: node for node, dummy in opaque.items()})  # type: ignore[no-any-return]
+
+
+def _homogeneous(polynomial: Expr, s: sympy.Symbol, t: sympy.Symbol) -> Expr:
+    """A polynomial in s and t with ``s + t = 1``, every term of the degree of the whole."""
+    terms = sympy.Poly(polynomial.xreplace({t: 1 - s}), s).terms()
+    degree = max(power for (power,), _ in terms)
+    return sympy.expand(sum(factor * s**power * (s + t) ** (degree - power) for (power,), factor in terms))
+
+
+def _sorted(nodes: set[Basic]) -> list[Basic]:
+    return sorted(nodes, key=sympy.default_sort_key)
 
 
 def _functions(expression: Basic) -> set[Basic]:

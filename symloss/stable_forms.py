@@ -17,6 +17,7 @@ from sympy.core.basic import Basic
 from symloss import atoms
 from symloss.declare import LogSoftmax, LogSumExp, Norm, Softmax, Total, Unit, clamp
 from symloss.declare.axes import Binder, Share, ShareComplement, SoftmaxComplement
+from symloss.kernel import Input
 
 if TYPE_CHECKING:
     from symloss.lower import Lowering
@@ -37,6 +38,11 @@ def _decay(lowering: Lowering, x: Expr) -> int:
     """``exp(-|x|)``, which never overflows."""
     size = lowering.apply("absolute", lowering.lower(x))
     return lowering.apply("exp", lowering.apply("negate", size), name="decay")
+
+
+def _smallest(lowering: Lowering) -> int:
+    """The smallest normal number of the dtype that is computed in."""
+    return lowering.apply("smallest_normal", lowering.input("y_pred", "element"))
 
 
 def softplus(lowering: Lowering, node: Expr) -> int:
@@ -113,6 +119,10 @@ def _legs(lowering: Lowering, z: Expr) -> tuple[int, int, int, int, int]:
     larger = lowering.apply("maximum", size, unit, name="larger")
     first = lowering.apply("divide", unit, larger, name="scaled_unit")
     second = lowering.apply("divide", size, larger, name="scaled_size")
+    if not (above.is_Symbol or below.free_symbols):  # a square may have left the floats
+        largest = lowering.apply("divide", lowering.constant(1), _smallest(lowering))
+        is_finite = lowering.apply("less", size, largest, name="is_finite")
+        second = lowering.apply("select", is_finite, second, lowering.constant(1), name="finite_size")
     squares = [lowering.apply("multiply", leg, leg) for leg in (first, second)]
     root = lowering.apply("sqrt", lowering.apply("add", *squares), name="root")
     return first, second, root, larger, unit
@@ -236,7 +246,11 @@ def log_ratio(lowering: Lowering, node: Expr) -> int:
     first, second = lowering.lower(a), lowering.lower(b)
     change = lowering.apply("divide", lowering.lower(a - b), second, name="relative_change")
     coupled = a.has(Total) or b.has(Total)  # there, the digits of float32 are to be those of Keras
-    closeness = lowering.apply("closeness", change) if coupled else lowering.constant(Fraction(1, 2))
+    closeness = (
+        lowering.apply("closeness", lowering.input("y_pred", "element"))
+        if coupled
+        else lowering.constant(Fraction(1, 2))
+    )
     is_near = lowering.apply("less_equal", lowering.apply("absolute", change), closeness, name="is_near")
     near = lowering.apply("log1p", lowering.apply("select", is_near, change, lowering.constant(0)))
     quotient = lowering.apply("divide", first, second)
@@ -245,7 +259,7 @@ def log_ratio(lowering: Lowering, node: Expr) -> int:
 
 def log_of_quotient(lowering: Lowering, quotient: int, first: int, second: int, safe: int | None = None) -> int:
     """The logarithm of a quotient of positive numbers, also where the quotient is no normal float."""
-    smallest = lowering.apply("smallest_normal", quotient)
+    smallest = _smallest(lowering)
     largest = lowering.apply("divide", lowering.constant(1), smallest)
     inside = [lowering.apply("less", smallest, quotient), lowering.apply("less", quotient, largest)]
     fits = lowering.apply("logical_and", *inside, name="quotient_fits")
@@ -254,7 +268,7 @@ def log_of_quotient(lowering: Lowering, quotient: int, first: int, second: int, 
     parts = [first, second]
     if safe is not None:
         parts = [lowering.apply("select", safe, one, part) for part in parts]
-    logs = [lowering.apply("log", part) for part in parts]
+    logs = [lowering.constant(0) if part == one else lowering.apply("log", part) for part in parts]
     return lowering.apply("select", fits, whole, lowering.apply("subtract", *logs), name="log_quotient")
 
 
@@ -340,7 +354,16 @@ def xexpy(lowering: Lowering, node: Expr) -> int:
         is_zero = lowering.apply("equal", factor, lowering.constant(0))
         half = lowering.apply("select", is_zero, lowering.constant(0), half)
     root = lowering.apply("exp", half, name="root")
-    return lowering.apply("multiply", lowering.apply("multiply", factor, root), root)
+    product = lowering.apply("multiply", lowering.apply("multiply", factor, root), root)
+    if not _may_be_infinite(lowering, factor):
+        return product
+    vanishes = lowering.apply("equal", root, lowering.constant(0))
+    return lowering.apply("select", vanishes, lowering.constant(0), product)
+
+
+def _may_be_infinite(lowering: Lowering, position: int) -> bool:
+    """Whether a value is computed, so that it may have left the floats where the exponential has vanished."""
+    return not isinstance(lowering.values[position].definition, Input)
 
 
 def exp_difference(lowering: Lowering, node: Expr) -> int:
@@ -365,7 +388,13 @@ def with_rounding_error(lowering: Lowering, node: Expr) -> int:
     """The result at the rounded residual, and its slope times what rounding took from the residual."""
     result, slope, residual = node.args
     error = lowering.error_of_difference(residual)
-    return lowering.apply("add", lowering.lower(result), lowering.apply("multiply", lowering.lower(slope), error))
+    plain, zero = lowering.lower(result), lowering.constant(0)
+    correction = lowering.apply("multiply", lowering.lower(slope), error)
+    largest = lowering.apply("divide", lowering.constant(1), _smallest(lowering))
+    fits = lowering.apply("less", lowering.apply("absolute", plain), largest)
+    has_error = lowering.apply("logical_and", fits, lowering.apply("not_equal", error, zero))
+    correction = lowering.apply("select", has_error, correction, zero, name="correction")
+    return lowering.apply("add", plain, correction)
 
 
 def exp_minus_product(lowering: Lowering, node: Expr) -> int:

@@ -108,6 +108,38 @@ def _minus_its_exponent(node: Expr) -> Expr | None:
     return None
 
 
+def _opposite_exponentials(node: Expr) -> Expr | None:
+    """``c e^u - c e^-u`` is ``2 c sinh(u)``, and ``c e^u + c e^-u - 2 c`` is ``4 c sinh(u/2)^2``."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        factors = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, sympy.exp)]
+        if len(factors) != 1 or not factors[0].args[0].free_symbols or factors[0].args[0].could_extract_minus_sign():
+            continue
+        coefficient, exponent = term / factors[0], factors[0].args[0]
+        opposite = coefficient * sympy.exp(-exponent)
+        if -opposite in node.args:
+            rest = [other for other in node.args if other not in (term, -opposite)]
+            return sympy.Add(*rest, 2 * coefficient * sympy.sinh(exponent))
+        if opposite in node.args and -2 * coefficient in node.args:
+            rest = [other for other in node.args if other not in (term, opposite, -2 * coefficient)]
+            return sympy.Add(*rest, 4 * coefficient * sympy.sinh(exponent / 2) ** 2)
+    return None
+
+
+def _cosh_minus_one(node: Expr) -> Expr | None:
+    """``c cosh(u) - c`` is ``2 c sinh(u/2)^2``."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        factors = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, sympy.cosh)]
+        if len(factors) == 1 and -term / factors[0] in node.args:
+            coefficient = term / factors[0]
+            rest = [other for other in node.args if other not in (term, -coefficient)]
+            return sympy.Add(*rest, 2 * coefficient * sympy.sinh(factors[0].args[0] / 2) ** 2)
+    return None
+
+
 def _reciprocal_cosh(node: Expr) -> Expr | None:
     if isinstance(node, sympy.Pow) and isinstance(node.base, sympy.cosh) and node.exp.is_negative:
         return secant_h(node.base.args[0]) ** (-node.exp)
@@ -149,6 +181,20 @@ RULES = (
         "e^x - 1 - x is 0 below 1e-8",
         "Taylor series at 0",
         lambda: exp_minus_one(_x) - _x,
+    ),
+    Rule(
+        "opposite exponentials",
+        _opposite_exponentials,
+        "e^x - e^-x is 0 below 1e-16",
+        "definitions of cosh and sinh",
+        lambda: 3 * sympy.exp(_x) - 3 * sympy.exp(-_x),
+    ),
+    Rule(
+        "cosh minus one",
+        _cosh_minus_one,
+        "cosh(x) - 1 is 0 below 1e-8",
+        "cosh(x) - 1 = 2 sinh(x/2)^2",
+        lambda: 2 * sympy.cosh(_x) - 2,
     ),
     Rule(
         "reciprocal of cosh",

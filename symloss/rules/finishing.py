@@ -20,6 +20,7 @@ from symloss.atoms import (
     sigmoid,
     sigmoid_minus_label,
     softmax_minus_label,
+    tangent_h,
     unit_rest,
     xexpy,
 )
@@ -72,6 +73,9 @@ def _difference_of_exponentials(node: Expr) -> Expr | None:
             y, b = scaled.args if isinstance(scaled, xexpy) else (scaled, sympy.Integer(0))
             if isinstance(y, sympy.Symbol) and a != b:
                 return exp_difference(a, y, b)
+        ratio = -second / first
+        if not first.has(sympy.exp) and isinstance(ratio, xexpy) and isinstance(ratio.args[0], sympy.Symbol):
+            return first * exp_difference(sympy.Integer(0), *ratio.args)
     return None
 
 
@@ -99,6 +103,35 @@ def _unit_pairs(cosine: Total, node: Expr) -> list[tuple[Expr, Expr]]:
         for v in outside
         if u != v and u.at == v.at and cosine.body(u.at) == u * v  # type: ignore[arg-type]
     ]
+
+
+def _argument_minus_logarithm(node: Expr) -> Expr | None:
+    """``c t - c log(1 + t)`` is ``c ratio_excess(1 + t, 1)``: zero with t."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        for factor in sympy.Mul.make_args(term):
+            if not (isinstance(factor, sympy.log) and isinstance(factor.args[0], sympy.Add)):
+                continue
+            inside, coefficient = factor.args[0] - 1, -term / factor
+            linear = sympy.Add.make_args(sympy.expand(coefficient * inside))
+            if sympy.Integer(1) in factor.args[0].args and all(part in node.args for part in linear):
+                rest = [other for other in node.args if other != term and other not in linear]
+                return sympy.Add(*rest, coefficient * ratio_excess(factor.args[0], sympy.Integer(1)))
+    return None
+
+
+def _twice_sigmoid_minus_one(node: Expr) -> Expr | None:
+    """``2 c sigmoid(x) - c`` is ``c tanh(x/2)``."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        shares = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, sigmoid)]
+        if len(shares) == 1 and -term / shares[0] / 2 in node.args:
+            half = -term / shares[0] / 2
+            rest = [other for other in node.args if other not in (term, half)]
+            return sympy.Add(*rest, -half * tangent_h(shares[0].args[0] / 2))
+    return None
 
 
 def _exponential_minus_product(node: Expr) -> Expr | None:
@@ -331,6 +364,20 @@ RULES = (
         "u - (u . v) v cancels where u and v are nearly parallel",
         "Σ v_k (u_i v_k - u_k v_i), in twice the precision",
         _example_perpendicular,
+    ),
+    Rule(
+        "argument minus logarithm",
+        _argument_minus_logarithm,
+        "t - log(1 + t) is 0 below 1e-8",
+        "t - log1p(t) by the series of atanh",
+        lambda: 2 * _a - 2 * sympy.log(1 + _a),
+    ),
+    Rule(
+        "twice a sigmoid minus one",
+        _twice_sigmoid_minus_one,
+        "2 sigmoid(x) - 1 is 0 below 1e-16",
+        "tanh(x/2) = 2 sigmoid(x) - 1",
+        lambda: 2 * _b * sigmoid(_x) - _b,
     ),
     Rule(
         "side of a hypotenuse",

@@ -6,11 +6,13 @@ import sympy
 from sympy import Expr
 
 from symloss.atoms import (
+    exp_minus_one,
     finite_over,
     hypotenuse,
     hypotenuse_excess,
     hypotenuse_inverse,
     hypotenuse_unit,
+    log_hypotenuse,
     magnitude,
     power,
     power_quotient,
@@ -23,17 +25,20 @@ _b, _e = sympy.symbols("b e", positive=True)
 
 
 def _square_root_of_square(square: Expr) -> Expr | None:
-    """Z with z² equal to the expression, when every factor has an even power; else None."""
-    root = sympy.Integer(1)
+    """Z with z² equal to the expression, a square over what is positive; else None."""
+    root, has_square = sympy.Integer(1), False
     for factor in sympy.Mul.make_args(square):
         base, exponent = factor.as_base_exp()
         if factor.is_Rational and factor.is_positive and sympy.sqrt(factor).is_Rational:
             root *= sympy.sqrt(factor)
         elif exponent.is_Integer and exponent % 2 == 0:
             root *= base ** (exponent / 2)
+            has_square = has_square or (bool(base.free_symbols) and exponent > 0)
+        elif base.is_positive and base.free_symbols and exponent == -1:
+            root /= sympy.sqrt(base)
         else:
             return None
-    return root
+    return root if has_square else None
 
 
 def one_plus_square(node: Expr) -> tuple[Expr, Expr] | None:
@@ -100,6 +105,20 @@ def _excess(node: Expr) -> Expr | None:
     return None
 
 
+def _one_minus_inverse_power(node: Expr) -> Expr | None:
+    """``c - c hypotenuse_inverse(z)^n`` is ``-c expm1(-n log_hypotenuse(z))``."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        for factor in sympy.Mul.make_args(term):
+            base, exponent = factor.as_base_exp()
+            if isinstance(base, hypotenuse_inverse) and -term / factor in node.args:
+                coefficient = term / factor
+                rest = [other for other in node.args if other not in (term, -coefficient)]
+                return sympy.Add(*rest, coefficient * exp_minus_one(-exponent * log_hypotenuse(base.args[0])))
+    return None
+
+
 def _parametric_power(node: Expr) -> Expr | None:
     """``b^e`` with an exponent known only at run time; SymPy's derivative ``e b^(e-1)`` is 0/0 at b = 0."""
     if isinstance(node, sympy.Pow) and node.exp.free_symbols and not isinstance(node, sympy.exp):
@@ -123,6 +142,22 @@ def _power_over_base(node: Expr) -> Expr | None:
             return spread
         if rest.free_symbols:
             return power_quotient(*factor.args, sympy.Integer(0), rest)
+    return None
+
+
+def _sum_of_power_quotients(node: Expr) -> Expr | None:
+    """``u b^k + v b^k`` is ``(u + v) b^k``, whose factor does not cancel any more."""
+    if not isinstance(node, sympy.Add):
+        return None
+    groups: dict[tuple[Expr, ...], list[Expr]] = {}
+    for term in node.args:
+        if isinstance(term, power_quotient):
+            groups.setdefault(term.args[:3], []).append(term)
+    for key, terms in groups.items():
+        if len(terms) > 1:
+            factor = sympy.factor(_unsigned(sympy.Add(*[term.args[3] for term in terms])))
+            rest = [other for other in node.args if other not in terms]
+            return sympy.Add(*rest, power_quotient(*key, factor))
     return None
 
 
@@ -209,6 +244,20 @@ RULES = (
     ),
 )
 FINISHING_RULES = (
+    Rule(
+        "sum of powers over their base",
+        _sum_of_power_quotients,
+        "e^2 b^k - e b^k cancels near e = 1",
+        "distributive law",
+        lambda: sympy.Add(*(power_quotient(magnitude(_x), _e, sympy.Integer(1), factor) for factor in (_e**2, -_e))),
+    ),
+    Rule(
+        "one minus a power of the hypotenuse",
+        _one_minus_inverse_power,
+        "1 - (1 + z^2)^-n is 0 below 1e-8",
+        "1 - u^-n = -expm1(-n log u)",
+        lambda: 2 - 2 * hypotenuse_inverse(_x) ** 4,
+    ),
     Rule(
         "power over its base",
         _power_over_base,

@@ -33,6 +33,12 @@ NUMPY = Target(
         **calls(
             "_",
             log="log({0})",
+            erf="erf({0})",
+            erfc="erfc({0})",
+            lgamma="log_gamma({0})",
+            digamma="digamma({0})",
+            trigamma="trigamma({0})",
+            tetragamma="tetragamma({0})",
             closeness="closeness({0})",
             sum_error="sum_error({0}, {1})",
             product_error="product_error({0}, {1})",

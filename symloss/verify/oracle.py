@@ -277,7 +277,7 @@ class _Compiler:
             case sympy.sech():
                 return _power(_function("cosh", inner(node.args[0])), _number(Fraction(-1)))
             case sympy.polygamma():
-                return _function({0: "digamma", 1: "trigamma"}[int(node.args[0])], inner(node.args[1]))
+                return _function(("digamma", "trigamma", "tetragamma")[int(node.args[0])], inner(node.args[1]))
         name = _NAMES.get(type(node))
         if name is None:
             raise TypeError(f"the oracle has no rule for {type(node).__name__}")

@@ -157,6 +157,7 @@ _NAMES = {
     "acos": "acos",
     "atan": "atan",
     "erf": "erf",
+    "erfc": "erfc",
     "loggamma": "lgamma",
     "digamma": "digamma",
 }

@@ -151,7 +151,7 @@ class Algebra:
             return self._log(a)
         if name in ("abs", "sign", "step"):
             return self._by_sign(name, a)
-        if name in ("lgamma", "digamma") and self._decided_sign(x) <= 0:
+        if name in ("lgamma", "digamma", "trigamma", "tetragamma") and self._decided_sign(x) <= 0:
             return [self.numbers.undefined] * count
         if name in ("asin", "acos") and self._decided_sign(self.one - x * x) < 0:
             return [self.numbers.undefined] * count
@@ -365,4 +365,5 @@ _TAYLOR: dict[str, Taylor] = {
     "lgamma": _lgamma,
     "digamma": _digamma,
     "trigamma": _polygamma(1),
+    "tetragamma": _polygamma(2),
 }
