@@ -285,11 +285,7 @@ def verify(
     """Check the emitted modules in ``out``, one report per loss and target."""
     from symloss.verify.checks import Examination, verify_module
 
-    unknown = sorted(set(targets) - set(CODE_TARGETS))
-    if unknown:
-        raise UnsupportedError(
-            f"{', '.join(unknown)} has no functions to verify; choose from {', '.join(CODE_TARGETS)}"
-        )
+    _have_functions(targets)
     for source in sources(names):
         for loss in source.losses():
             for form in loss.generated_forms():
@@ -328,6 +324,7 @@ def certify(
     progress: Progress = lambda label: None,
 ) -> Iterator[Examined]:
     """Measure emitted modules in ``out`` over the whole float range, several at a time."""
+    _have_functions(targets)
     tasks = [
         (source, form.name, target, dtypes, points, out)
         for source in sources(names)
@@ -375,6 +372,8 @@ def certify_exhaustively(
     """Every prediction of a narrow dtype, for losses whose targets are a few labels."""
     from symloss.verify.exhaustive import prove
     from symloss.verify.modules import open_module
+
+    _have_functions(targets)
 
     for source in sources(names):
         for loss in source.losses():
@@ -437,6 +436,14 @@ def _as_record(found: Examined, mathematics: Mathematics, siblings: list[Mathema
 
     code = certificates.code_hash(_bare_text(mathematics, siblings, found.target))
     return {"code": code, "environment": dict(found.environment), "measured": record(list(found.lines))}
+
+
+def _have_functions(targets: tuple[str, ...]) -> None:
+    unknown = sorted(set(targets) - set(CODE_TARGETS))
+    if unknown:
+        raise UnsupportedError(
+            f"{', '.join(unknown)} has no functions to verify; choose from {', '.join(CODE_TARGETS)}"
+        )
 
 
 def installed_targets() -> tuple[str, ...]:

@@ -104,7 +104,7 @@ def split_by_label(expression: Expr, loss: Loss, fired: list[str]) -> Expr:
     """
     label = loss.true_symbol
     shares = expression.atoms(sigmoid)
-    if loss.y_true != unit or len(shares) < 2 or any(share.has(label) for share in shares):
+    if loss.y_true != unit or not expression.has(label) or len(shares) < 2 or any(share.has(label) for share in shares):
         return expression
     if (
         expression.has(sympy.Piecewise)
