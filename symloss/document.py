@@ -18,7 +18,7 @@ from symloss.derive import Derivation
 from symloss.display import DEFINED, Notation
 from symloss.errors import DeclarationError
 from symloss.evaluate import number, points
-from symloss.modules import Mathematics, Provenance, certificate_lines, equations
+from symloss.modules import Mathematics, Provenance, certificate_lines, equations, taken
 from symloss.templating import render
 
 _AGREEMENT = 1e-25
@@ -77,7 +77,9 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
         "product": None
         if derivation.hessian_vector_product is None
         else notation.latex(derivation.hessian_vector_product),
-        "kinks": [{"at": notation.latex(kink.at), "jumps": kink.jumps} for kink in mathematics.kinks],
+        "kinks": [
+            {"at": notation.latex(kink.at), "jumps": kink.jumps, "takes": taken(kink)} for kink in mathematics.kinks
+        ],
         "stable": notation.latex(derivation.value),
         "rules": [escaped(rule) for rule in derivation.rules],
         "accuracy": [escaped(line) for line in certificate_lines(provenance.certificate)],

@@ -18,10 +18,14 @@ _JUMP = 1e-6
 
 @dataclass(frozen=True)
 class Kink:
-    """A point of y_pred, as an expression in the other symbols, and what jumps there."""
+    """A point of y_pred, as an expression in the other symbols, what jumps there, and what is returned at the point.
+
+    ``takes`` is ``"below"`` or ``"above"`` for one of the one-sided derivatives, ``"zero"`` for neither.
+    """
 
     at: Expr
     jumps: str
+    takes: str
 
 
 def find_kinks(derivation: Derivation) -> tuple[Kink, ...]:
@@ -34,7 +38,8 @@ def find_kinks(derivation: Derivation) -> tuple[Kink, ...]:
     for root in _boundaries(loss):
         jumps = _what_jumps(loss, root, gradient, hessian)
         if jumps is not None:
-            found.append(Kink(root, jumps))
+            takes = _side_taken(loss, root, gradient if jumps == "gradient" else hessian)
+            found.append(Kink(root, jumps, takes))
     return tuple(found)
 
 
@@ -56,6 +61,24 @@ def _boundaries(loss: Loss) -> list[Expr]:
             gaps.append(relation.lhs - relation.rhs)
     roots = {root for gap in gaps for root in roots_of(gap, loss.pred_symbol)}
     return sorted(roots, key=sympy.default_sort_key)
+
+
+def _side_taken(loss: Loss, root: Expr, derivative: Expr) -> str:
+    """Which one-sided derivative the emitted code returns at the point itself."""
+    for point in sample_points(loss):
+        at = root.subs(point)
+        if not at.is_number or not at.is_finite:
+            continue
+        values = {sympy.Symbol(symbol.name, real=True): number for symbol, number in point.items()}
+        below, here, above = (
+            derivative.subs({**values, sympy.Symbol("y_pred", real=True): at + side}).evalf(30)
+            for side in (-_STEP, 0, _STEP)
+        )
+        if all(number.is_number and number.is_finite for number in (below, here, above)) and below != above:
+            sides = {"below": below, "above": above, "zero": 0}
+            gaps = {side: abs(float(here - number)) for side, number in sides.items()}
+            return min(gaps, key=lambda side: (gaps[side] > _JUMP, gaps[side]))
+    return "zero"
 
 
 def _what_jumps(loss: Loss, root: Expr, gradient: Expr, hessian: Expr) -> str | None:

@@ -286,9 +286,13 @@ def _spelled(domain: Domain) -> str:
 
 
 def _kink_sentence(kink: Kink, notation: Notation) -> str:
-    return (
-        f"The {kink.jumps} jumps where :math:`{notation.latex(notation.loss.pred_symbol)} = {notation.latex(kink.at)}`."
-    )
+    place = f":math:`{notation.latex(notation.loss.pred_symbol)} = {notation.latex(kink.at)}`"
+    return f"The {kink.jumps} jumps where {place}; there it is {taken(kink)}."
+
+
+def taken(kink: Kink) -> str:
+    """What is returned at a kink, in words; the same in every target."""
+    return "0" if kink.takes == "zero" else f"that of {'smaller' if kink.takes == 'below' else 'larger'} predictions"
 
 
 def _metadata(mathematics: Mathematics, latex: dict[str, str], provenance: Provenance) -> dict[str, Any]:
@@ -310,7 +314,9 @@ def _metadata(mathematics: Mathematics, latex: dict[str, str], provenance: Prove
             item.name: {"domain": str(item.domain), "meaning": item.meaning} for item in loss.extra_inputs
         },
         "link": loss.link.name if loss.composed is not None and loss.link is not None else "identity",
-        "kinks": [{"at": notation.latex(kink.at), "jumps": kink.jumps} for kink in mathematics.kinks],
+        "kinks": [
+            {"at": notation.latex(kink.at), "jumps": kink.jumps, "takes": kink.takes} for kink in mathematics.kinks
+        ],
         "curvature": mathematics.curvature,
         "certificate": None if provenance.certificate is None else _plain(provenance.certificate),
         "references": list(loss.references),

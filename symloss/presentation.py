@@ -7,7 +7,7 @@ from typing import Any
 from symloss.declare.domain import spelled
 from symloss.display import Notation
 from symloss.handle import Handle
-from symloss.modules import equations, formulas
+from symloss.modules import equations, formulas, taken
 
 
 def as_text(handle: Handle) -> str:
@@ -27,7 +27,9 @@ def as_text(handle: Handle) -> str:
         for item in loss.parameters
     ]
     parts += [f"extra input {item.name} in {item.domain}: {item.meaning}" for item in loss.extra_inputs]
-    parts += [f"kink        {kink.jumps} jumps at {kink.at}" for kink in handle.kinks] or ["kinks       none"]
+    parts += [f"kink        {kink.jumps} jumps at {kink.at}, there it is {taken(kink)}" for kink in handle.kinks] or [
+        "kinks       none"
+    ]
     parts += [f"reference   {reference}" for reference in loss.references]
     return "\n".join(parts)
 
@@ -57,6 +59,6 @@ def as_data(handle: Handle) -> dict[str, Any]:
         "extra_inputs": [
             {"name": item.name, "domain": str(item.domain), "meaning": item.meaning} for item in loss.extra_inputs
         ],
-        "kinks": [{"at": str(kink.at), "jumps": kink.jumps} for kink in handle.kinks],
+        "kinks": [{"at": str(kink.at), "jumps": kink.jumps, "takes": kink.takes} for kink in handle.kinks],
         "references": list(loss.references),
     }

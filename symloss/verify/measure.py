@@ -354,6 +354,7 @@ def spacing(numbers: Array, dtype: type[np.floating[Any]]) -> Array:
     """The ulp of every number in the dtype."""
     info = np.finfo(dtype)
     _, exponents = np.frexp(np.minimum(np.abs(numbers), float(info.max)))
+    exponents = np.where(numbers == 0, info.minexp, exponents)
     return np.ldexp(1.0, np.maximum(exponents - info.nmant - 1, info.minexp - info.nmant))
 
 
