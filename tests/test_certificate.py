@@ -23,7 +23,6 @@ from tests.conftest import GENERATED, ROOT
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
 # Not certified everywhere in float64, with the reason; everything else in the catalogue must be.
 KNOWN = {
-    ("categorical_crossentropy", "gradient"): "rows of nothing but subnormal and zero entries",
     ("categorical_crossentropy", "hessian"): "sums of ten entries, at the zero of the second derivative",
     ("categorical_crossentropy_logits", "gradient"): "label smoothing of 1, where the labels no longer matter",
     ("focal_binary", "value"): "gamma of 100 and more magnifies the rounding of the probability",

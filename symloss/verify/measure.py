@@ -111,6 +111,9 @@ class Examiner:
                 try:
                     for name, entries in zip(FUNCTIONS, self.oracle.nearest(batch.point(row)), strict=True):
                         found[name][row] = entries
+                    if np.isinf(found["value"][row, 0, 0]):  # the logarithm of a constant 0 has no slope to speak of
+                        for name in FUNCTIONS[1:]:
+                            found[name][row][np.isfinite(found[name][row, :, 0])] = np.nan
                 except UndecidedError:
                     undecided += 1
                     for name in FUNCTIONS:
