@@ -29,7 +29,7 @@ def literal(value: object, indent: int = 0, lead: int = 0) -> str:
         return _container("{", items, "}", indent, lead)
     if isinstance(value, list | tuple):
         return _container("[", [("", item) for item in value], "]", indent, lead)
-    return repr(value)
+    return repr(value).replace("e+", "e")  # as the formatter has it
 
 
 def _container(left: str, items: list[tuple[str, object]], right: str, indent: int, lead: int) -> str:
