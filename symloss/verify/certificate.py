@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -24,8 +24,6 @@ LIMITS: Mapping[tuple[str, str], float] = {
     ("tensorflow", "float32"): 8.0,
 }
 DTYPES: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
-POINTS = 5000
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -158,8 +156,3 @@ def _box(errors: list[Error]) -> str:
         sides.append(f"{name} = {low:.3g}" if low == high else f"{low:.3g} <= {name} <= {high:.3g}")
     constants = [f"{name} = {value:.6g}" for name, value in errors[0].point.constants.items()]
     return ", ".join(sides + constants)
-
-
-def as_text(error: Error) -> dict[str, Any]:
-    """One bad point for a script."""
-    return {**asdict(error), "conditioned": error.conditioned}
