@@ -15,6 +15,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
+import mpmath
 import numpy as np
 
 from symloss.declare import ClassLabel, Loss
@@ -124,15 +125,15 @@ class Examiner:
     def sensitivity(self, point: Point, function: str, entry: int) -> float:
         """S, from the truth at inputs one float away."""
         here = self._entry(point, function, entry)
-        if here is None:
-            return 0.0
-        moved = 0.0
+        if here is None or mpmath.isinf(here):
+            return 0.0  # an infinite truth does not move: nothing excuses another answer
+        moved = mpmath.mpf(0)
         for neighbour in _one_float_away(point, self.loss, self.dtype):
             there = self._entry(neighbour, function, entry)
             if there is not None:
-                moved += abs(float(there - here))
-        ulp = float(spacing(np.array([float(here)]), self.dtype)[0])
-        return moved / 2 / ulp if math.isfinite(moved) else math.inf
+                moved += abs(there - here)
+        ulp = spacing(np.array([float(here)]), self.dtype)[0]
+        return float(moved / 2 / mpmath.mpf(float(ulp)))
 
     def _entry(self, point: Point, function: str, entry: int) -> Any:
         direction = None
@@ -142,7 +143,7 @@ class Examiner:
             number = self.oracle.along(point, direction)[FUNCTIONS.index(function)]
         except UndecidedError:
             return None
-        return number if math.isfinite(float(number)) or float(number) in (math.inf, -math.inf) else None
+        return None if mpmath.isnan(number) else number
 
     # -- measuring -----------------------------------------------------------------------------------------------
 
