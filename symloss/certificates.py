@@ -56,3 +56,9 @@ def found_for(record: Record, target: str, form: str, text: str) -> Record | Non
     """The certificate of exactly this text, or None."""
     known = record.get(target, {}).get(form)
     return known if known is not None and known.get("code") == code_hash(text) else None
+
+
+def arithmetic_for(record: Record, target: str, form: str, plain: str) -> Record:
+    """The arithmetic that was chosen for the code whose text, computed in floats throughout, is this; else nothing."""
+    known = record.get(target, {}).get(form, {})
+    return known.get("arithmetic", {}) if known.get("in_floats") == code_hash(plain) else {}

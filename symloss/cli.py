@@ -242,6 +242,7 @@ def certify(
         pipeline.check_picture(names or [], targets, picture)
     dtypes = _chosen(_words(dtype) or ("float64", "float32"), ("float64", "float32"), "dtype")
     total = len(pipeline.forms_of(names or [])) * len(targets)
+    is_stored = save and set(dtypes) == {"float64", "float32"}
     with _bar("certifying", total, show=not as_json) as progress:
         found = list(
             pipeline.certify(
@@ -251,12 +252,13 @@ def certify(
                 dtypes=dtypes,
                 points=points,
                 workers=workers or (os.cpu_count() or 1),
+                mend=is_stored,
                 progress=progress,
             )
         )
     if picture is not None:
         typer.echo(str(pipeline.draw(names or [], targets, out, picture)), err=True)
-    if save and set(dtypes) == {"float64", "float32"}:
+    if is_stored:
         pipeline.store(found, names or [], out)
     if as_json:
         typer.echo(json.dumps([_examined_data(item) for item in found], indent=2))

@@ -6,6 +6,7 @@ else is written where it is used, so that the code reads like the formula above 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
@@ -37,7 +38,10 @@ _FALLBACK_NAMES = {
     "maximum": "larger",
     "minimum": "smaller",
 }
-_RESERVED = frozenset({"y_true", "y_pred", "vector", "np", "tf", "keras", "loss", "gradient_", "sum", "range"})
+_RESERVED = frozenset(
+    {"y_true", "y_pred", "vector", "np", "tf", "keras", "loss", "gradient_", "sum", "range"}
+    | {"dtype", "in_floats", "doubtful"}
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class _Emitter:
         if isinstance(definition, Input):
             return definition.name, CALL
         if isinstance(definition, Constant):
-            return self._constant(definition.number)
+            return self._constant(definition)
         spelling = self.target.operations.get(definition.operation)
         if spelling is None:
             raise UnsupportedError(
@@ -180,7 +184,13 @@ class _Emitter:
         definition = self.kernel.values[position].definition
         return definition.number if isinstance(definition, Constant) else None
 
-    def _constant(self, number: Fraction | float) -> tuple[str, int]:
+    def _constant(self, constant: Constant) -> tuple[str, int]:
+        number = constant.number
+        if isinstance(number, float) and math.isinf(number):
+            return "np.inf", CALL
+        if self.target.inexact_constant and (isinstance(number, float) or float(number) != number):
+            rest = constant.rest if isinstance(number, float) else float(number - Fraction(float(number)))
+            return self.target.inexact_constant.format(repr(float(number)), repr(rest)), CALL
         if isinstance(number, float):
             return repr(number), UNARY if number < 0 else CALL
         if number.denominator == 1:

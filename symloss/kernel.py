@@ -94,9 +94,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Constant:
-    """An exact rational, or a float where the number is irrational."""
+    """An exact rational, or a float where the number is irrational, and what the float lacks."""
 
     number: Fraction | float
+    rest: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -86,10 +86,10 @@ class Lowering:
         kind = result_kind(operation, [self.values[operand].kind for operand in operands])
         return self._record(Apply(operation, operands), kind, name)
 
-    def constant(self, number: Fraction | float) -> int:
-        """The position of a constant."""
+    def constant(self, number: Fraction | float, rest: float = 0.0) -> int:
+        """The position of a constant; ``rest`` is what the float of an irrational number lacks."""
         exact = Fraction(number) if isinstance(number, int) else number
-        return self._record(Constant(exact), "parameter", "")
+        return self._record(Constant(exact, rest), "parameter", "")
 
     def input(self, name: str, kind: str) -> int:
         """The position of an input."""
@@ -175,7 +175,8 @@ class Lowering:
     def _number(self, expression: Expr) -> int:
         if isinstance(expression, sympy.Rational):
             return self.constant(Fraction(int(expression.p), int(expression.q)))
-        return self.constant(float(expression.evalf(30)))
+        number = expression.evalf(50)
+        return self.constant(float(number), float(number - sympy.Float(float(number), 50)))
 
     def _symbol(self, symbol: Symbol) -> int:
         if symbol.name in self.definitions:

@@ -10,13 +10,14 @@ from typing import Any
 import sympy
 from sympy import Expr
 
+from symloss.arithmetic import FLOATS, Arithmetic, Doubt, extended_kernel, pair_kernel
 from symloss.declare import ClassLabel, Data, Index, Interval, Loss, Signs, Simplex, Vectors
 from symloss.declare.domain import Domain, entries_of
 from symloss.derive import Derivation
 from symloss.display import Notation
-from symloss.emit import emit
+from symloss.emit import Program, emit
 from symloss.keras_signature import function_values
-from symloss.kernel import Kernel
+from symloss.kernel import Apply, Kernel
 from symloss.kinks import Kink
 from symloss.targets import Target
 from symloss.templating import render
@@ -68,6 +69,7 @@ class Provenance:
     source_hash: str
     forms: tuple[str, ...]
     certificate: Mapping[str, Any] | None = None
+    arithmetic: Arithmetic = FLOATS
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
     """All names a module template may use."""
     loss, derivation, kernel = mathematics.loss, mathematics.derivation, mathematics.kernel
     latex = formulas(derivation)
-    kernels = _kernels(kernel, target, latex, loss)
+    arithmetic = provenance.arithmetic if target.extended is not None else FLOATS
+    kernels = _kernels(kernel, target, latex, loss, arithmetic)
     declared, derived = equations(derivation)
     parameters = [_parameter(item) for item in loss.parameters]
     extras = [_extra(item) for item in loss.extra_inputs]
@@ -138,7 +141,11 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "keras": loss.keras,
         "class_name": "".join(part.capitalize() for part in loss.name.split("_")),
         "start": _start(mathematics),
-        "operations": {getattr(value.definition, "operation", "") for value in kernel.values},
+        "operations": _operations(kernel, arithmetic),
+        "extended": _extended_operations(kernel, arithmetic),
+        "paired": _paired_operations(kernel, arithmetic),
+        "doubled": bool(arithmetic.doubled),
+        "doubtful": any(arithmetic.extended.values()),
         "references": loss.references,
         "accuracy": certificate_lines(provenance.certificate),
     }
@@ -328,16 +335,93 @@ def _kernel_arguments(loss: Loss) -> list[str]:
     return ["y_true", "y_pred", *(item.name for item in loss.extra_inputs), *(item.name for item in loss.parameters)]
 
 
-def _kernels(kernel: Kernel, target: Target, latex: dict[str, str], loss: Loss) -> list[dict[str, Any]]:
+def _kernels(
+    kernel: Kernel, target: Target, latex: dict[str, str], loss: Loss, arithmetic: Arithmetic
+) -> list[dict[str, Any]]:
     made = []
     for name, outputs in _KERNELS.items():
         if all(output in kernel.outputs for output in outputs):
-            program = emit(kernel, target, *outputs)
-            used = [item for item in (*_kernel_arguments(loss), "vector") if item in program.inputs]
+            doubts = arithmetic.extended.get(name)
+            program = _program(kernel, target, outputs, arithmetic)
             shown = ["stable" if output == "value" else output for output in outputs]
-            lines = [latex[output] for output in shown if output in latex]
-            made.append({"name": name, "title": _TITLES[name], "arguments": used, "program": program, "latex": lines})
+            made.append(
+                {
+                    "name": name,
+                    "title": _TITLES[name],
+                    "arguments": _read_by(program, loss),
+                    "program": program,
+                    "latex": [latex[output] for output in shown if output in latex],
+                    "is_extended": doubts == (),
+                    "is_paired": name in arithmetic.paired,
+                    "is_doubled": name in arithmetic.doubled,
+                    "parts": outputs if len(outputs) > 1 and arithmetic.changes(outputs) else (),
+                    "widened": _widened(program, loss),
+                    "doubts": [_doubt(doubt) for doubt in doubts or ()],
+                }
+            )
+            if doubts:
+                program = _extended(kernel, target, name)
+                widened = _widened(program, loss)
+                made[-1]["exactly"] = {"program": program, "widened": widened, "arguments": _read_by(program, loss)}
     return made
+
+
+def _read_by(program: Program, loss: Loss) -> list[str]:
+    return [item for item in (*_kernel_arguments(loss), "vector") if item in program.inputs]
+
+
+def _program(kernel: Kernel, target: Target, outputs: tuple[str, ...], arithmetic: Arithmetic) -> Program:
+    """The program in the numbers that these outputs are computed in, as long as none is in doubt."""
+    if arithmetic.extended.get(outputs[0]) == ():
+        return _extended(kernel, target, outputs[0])
+    if len(outputs) == 1 and outputs[0] in arithmetic.paired and target.pairs is not None:
+        return emit(pair_kernel(kernel, outputs[0]), target.pairs, *outputs)
+    return emit(kernel, target, *outputs)
+
+
+def _extended(kernel: Kernel, target: Target, function: str) -> Program:
+    assert target.extended is not None
+    return emit(extended_kernel(kernel, function), target.extended, function)
+
+
+def _widened(program: Program, loss: Loss) -> list[str]:
+    """The arguments of a program that are no integer labels."""
+    return [item for item in _read_by(program, loss) if item != "y_true" or not isinstance(loss.y_true, ClassLabel)]
+
+
+def _doubt(doubt: Doubt) -> str:
+    """The test in Python; an input that is 0 passes."""
+    name = "in_floats" if doubt.name == "result" else doubt.name
+    test = f"_is_outside({name}, {_power_of_two(doubt.lower)}, {_power_of_two(doubt.upper)})"
+    return f"{test} & ({name} != 0)" if name in ("y_true", "y_pred") else test
+
+
+def _power_of_two(number: float) -> str:
+    mantissa, exponent = math.frexp(number)
+    return f"2.0**{exponent - 1}" if mantissa == 0.5 and abs(exponent) > 20 else repr(number)
+
+
+def _operations(kernel: Kernel, arithmetic: Arithmetic) -> set[str]:
+    """The operations that are computed in floats, or whose float form others use."""
+    special = {"erf", "erfc", "lgamma", "digamma", "trigamma", "tetragamma"}
+    wide = _extended_operations(kernel, arithmetic) | _paired_operations(kernel, arithmetic)
+    names = [name for name in kernel.outputs if name not in arithmetic.paired and arithmetic.extended.get(name) != ()]
+    return _used(kernel, names) | (wide & special)
+
+
+def _extended_operations(kernel: Kernel, arithmetic: Arithmetic) -> set[str]:
+    """The operations that are computed in extended numbers."""
+    return {item for name in arithmetic.extended for item in _used(extended_kernel(kernel, name), [name])}
+
+
+def _paired_operations(kernel: Kernel, arithmetic: Arithmetic) -> set[str]:
+    """The operations that are computed in pairs of floats."""
+    return {item for name in arithmetic.paired for item in _used(pair_kernel(kernel, name), [name])}
+
+
+def _used(kernel: Kernel, outputs: list[str]) -> set[str]:
+    definitions = (kernel.values[position].definition for position in kernel.needed_for(*outputs))
+    return {item.operation for item in definitions if isinstance(item, Apply)}
 
 
 def _start(mathematics: Mathematics) -> dict[str, Any]:

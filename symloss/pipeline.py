@@ -25,10 +25,12 @@ from symloss.targets import TARGETS as SPELLINGS
 from symloss.template_files import templates_folder
 
 if TYPE_CHECKING:
+    from symloss.arithmetic import Arithmetic
     from symloss.declare import Loss
     from symloss.modules import Mathematics, Provenance
     from symloss.verify.certificate import Line
     from symloss.verify.exhaustive import Proof
+    from symloss.verify.oracle import Oracle
     from symloss.verify.report import Report
 
 CODE_TARGETS = tuple(SPELLINGS)
@@ -161,27 +163,50 @@ def products(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Pr
         for target in targets:
             for mathematics in studied:
                 with stage("emit", mathematics.loss.name):
-                    found = _certificate(record, mathematics, studied, target)
-                    provenance = _provenance(source, target, forms, out, found)
+                    arithmetic = _arithmetic(record, mathematics, studied, target)
+                    found = _certificate(record, mathematics, studied, target, arithmetic)
+                    provenance = _provenance(source, target, forms, out, found, arithmetic)
                     yield from _texts(mathematics, studied, target, provenance, out)
 
 
-def _certificate(
+def _arithmetic(
     record: certificates.Record, mathematics: Mathematics, siblings: list[Mathematics], target: str
+) -> Arithmetic:
+    """What measurement chose for the mathematics as it is now."""
+    from symloss.arithmetic import FLOATS, Arithmetic
+
+    if mathematics.loss.name not in record.get(target, {}):
+        return FLOATS
+    plain = _bare_text(mathematics, siblings, target)
+    return Arithmetic.from_data(certificates.arithmetic_for(record, target, mathematics.loss.name, plain))
+
+
+def _certificate(
+    record: certificates.Record,
+    mathematics: Mathematics,
+    siblings: list[Mathematics],
+    target: str,
+    arithmetic: Arithmetic,
 ) -> certificates.Record | None:
     """What was measured of exactly the code that is emitted now; a page shows that of the NumPy module."""
-    code = "numpy" if target == "docs" else target
-    if mathematics.loss.name not in record.get(code, {}):
+    if target == "docs":
+        target, arithmetic = "numpy", _arithmetic(record, mathematics, siblings, "numpy")
+    if mathematics.loss.name not in record.get(target, {}):
         return None
-    return certificates.found_for(record, code, mathematics.loss.name, _bare_text(mathematics, siblings, code))
+    text = _bare_text(mathematics, siblings, target, arithmetic)
+    return certificates.found_for(record, target, mathematics.loss.name, text)
 
 
-def _bare_text(mathematics: Mathematics, siblings: list[Mathematics], target: str) -> str:
+def _bare_text(
+    mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic | None = None
+) -> str:
     """The text of a module apart from where it comes from and how it was measured."""
+    from symloss.arithmetic import FLOATS
     from symloss.modules import Provenance, module_text
     from symloss.targets import find
 
-    return module_text(mathematics, find(target), Provenance("", "", "", ()), siblings)
+    provenance = Provenance("", "", "", (), None, arithmetic or FLOATS)
+    return module_text(mathematics, find(target), provenance, siblings)
 
 
 def _texts(
@@ -204,12 +229,17 @@ def _texts(
 
 
 def _provenance(
-    source: Source, target: str, forms: tuple[str, ...], out: Path, certificate: certificates.Record | None = None
+    source: Source,
+    target: str,
+    forms: tuple[str, ...],
+    out: Path,
+    certificate: certificates.Record | None,
+    arithmetic: Arithmetic,
 ) -> Provenance:
     from symloss.modules import Provenance
 
     command = f"symloss generate {source.argument} --target {target}"
-    return Provenance(source.label, command, _source_hash(source, target, out), forms, certificate)
+    return Provenance(source.label, command, _source_hash(source, target, out), forms, certificate, arithmetic)
 
 
 def _source_hash(source: Source, target: str, out: Path) -> str:
@@ -306,6 +336,7 @@ class Examined:
     target: str
     lines: tuple[Line, ...]
     environment: Mapping[str, str]
+    arithmetic: Arithmetic | None = None
 
     @property
     def is_certified(self) -> bool:
@@ -321,12 +352,16 @@ def certify(
     dtypes: tuple[str, ...],
     points: int,
     workers: int = 1,
+    mend: bool = False,
     progress: Progress = lambda label: None,
 ) -> Iterator[Examined]:
-    """Measure emitted modules in ``out`` over the whole float range, several at a time."""
+    """Measure emitted modules in ``out`` over the whole float range, several at a time.
+
+    To ``mend`` is to choose the numbers that every function is computed in, and to measure the modules made so.
+    """
     _have_functions(targets)
     tasks = [
-        (source, form.name, target, dtypes, points, out)
+        (source, form.name, target, dtypes, points, out, mend)
         for source in sources(names)
         for loss in source.losses()
         for form in loss.generated_forms()
@@ -343,18 +378,37 @@ def certify(
             yield examined
 
 
-def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path]) -> Examined:
+def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -> Examined:
     from symloss.verify.certificate import certify as measure
     from symloss.verify.certificate import environment
     from symloss.verify.modules import open_module
     from symloss.verify.oracle import Oracle
 
-    source, name, target, dtypes, points, out = task
+    source, name, target, dtypes, points, out, mend = task
     forms = [form for loss in source.losses() for form in loss.generated_forms()]
     form = next(form for form in forms if form.name == name)
     oracle = Oracle(form)
-    lines = tuple(measure(form, open_module(form, target, out / target / f"{name}.py"), list(dtypes), points, oracle))
+    module = open_module(form, target, out / target / f"{name}.py")
+    if mend and SPELLINGS[target].extended is not None:
+        return _mended(form, source, target, dtypes, points, oracle)
+    lines = tuple(measure(form, module, list(dtypes), points, oracle))
     return Examined(name, target, lines, environment(oracle.numbers.name, target))
+
+
+def _mended(form: Loss, source: Source, target: str, dtypes: tuple[str, ...], points: int, oracle: Oracle) -> Examined:
+    """The module in the numbers that measurement chooses, and what was measured of it."""
+    from symloss.choose import choose
+    from symloss.verify.certificate import environment
+
+    loss = next(loss for loss in source.losses() if form.name in {item.name for item in loss.generated_forms()})
+    studied = [_study(item) for item in loss.generated_forms()]
+    mathematics = next(item for item in studied if item.loss.name == form.name)
+
+    def emit(arithmetic: Arithmetic) -> str:
+        return _bare_text(mathematics, studied, target, arithmetic)
+
+    arithmetic, lines = choose(form, target, emit, dtypes, points, oracle)
+    return Examined(form.name, target, lines, environment(oracle.numbers.name, target), arithmetic)
 
 
 def forms_of(names: Iterable[str]) -> list[str]:
@@ -434,8 +488,13 @@ def _study(form: Loss) -> Mathematics:
 def _as_record(found: Examined, mathematics: Mathematics, siblings: list[Mathematics]) -> certificates.Record:
     from symloss.verify.certificate import record
 
-    code = certificates.code_hash(_bare_text(mathematics, siblings, found.target))
-    return {"code": code, "environment": dict(found.environment), "measured": record(list(found.lines))}
+    arithmetic = found.arithmetic
+    code = certificates.code_hash(_bare_text(mathematics, siblings, found.target, arithmetic))
+    made = {"code": code, "environment": dict(found.environment), "measured": record(list(found.lines))}
+    if arithmetic is not None and not arithmetic.is_plain:
+        made["in_floats"] = certificates.code_hash(_bare_text(mathematics, siblings, found.target))
+        made["arithmetic"] = arithmetic.as_data()
+    return made
 
 
 def _have_functions(targets: tuple[str, ...]) -> None:

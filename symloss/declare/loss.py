@@ -21,7 +21,7 @@ from symloss.errors import DeclarationError
 RESERVED = frozenset(
     {"y_true", "y_pred", "sample_weight", "reduction", "axis", "dtype", "name", "vector", "classes", "from_logits"}
     | {"ignore_class", "np", "tf", "keras", "self", "call", "get_config", "from_config"}
-    | {"with_gradient", "with_hessian", "backward"}
+    | {"with_gradient", "with_hessian", "backward", "in_floats", "doubtful"}
     | set(dir(builtins))
 )
 

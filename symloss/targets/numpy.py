@@ -2,6 +2,71 @@
 
 from symloss.targets.target import ARITHMETIC, Spelling, Target, calls, compare, method
 
+_IS_LABEL = Spelling("np.arange({0}.shape[-1]) == {1}", compare("==").binds, (6, 3))
+
+
+
+def _of_wide_numbers(kind: str, *, number: str, is_first_maximum: str, **others: Spelling) -> Target:
+    """The same module's spelling for numbers of twice the digits, which have operators of their own."""
+    return Target(
+        name="numpy",
+        operations={
+            **ARITHMETIC,
+            **calls(
+                f"_{kind}_",
+                power="power({0}, {1})",
+                sign="sign({0})",
+                maximum="maximum({0}, {1})",
+                minimum="minimum({0}, {1})",
+                sqrt="sqrt({0})",
+                exp="exp({0})",
+                expm1="expm1({0})",
+                log="log({0})",
+                log1p="log1p({0})",
+                sin="sin({0})",
+                cos="cos({0})",
+                tan="tan({0})",
+                arcsin="arcsin({0})",
+                arccos="arccos({0})",
+                arctan="arctan({0})",
+                sinh="sinh({0})",
+                cosh="cosh({0})",
+                tanh="tanh({0})",
+                erf="erf({0})",
+                erfc="erfc({0})",
+                lgamma="log_gamma({0})",
+                digamma="digamma({0})",
+                trigamma="trigamma({0})",
+                tetragamma="tetragamma({0})",
+                select="where({0}, {1}, {2})",
+                take_label="take_label({0}, {1})",
+                fill="full_like({1}, {0})",
+                sum_over_axis="sum({0})",
+                max_over_axis="max({0})",
+            ),
+            "absolute": Spelling("abs({0})"),
+            "nearest_part": method("{0}.nearest_part()"),
+            "missing_part": method("{0}.missing_part()"),
+            "equal": compare("=="),
+            "not_equal": compare("!="),
+            "is_first_maximum": Spelling(is_first_maximum),
+            "is_label": _IS_LABEL,
+            "axis_size": Spelling(f"_as_{kind}({{0}}.shape[-1])"),
+            **others,
+        },
+        inexact_constant=number,
+    )
+
+
+_EXTENDED = _of_wide_numbers("extended", number="_Extended({0}, {1})", is_first_maximum="_is_first_maximum({0})")
+_PAIRS = _of_wide_numbers(
+    "pair",
+    number="_Pair({0}, {1})",
+    is_first_maximum="_is_first_of_pairs({0})",
+    binade=Spelling("_pair_binade({0})"),
+    smallest_normal=Spelling("np.finfo(np.float64).tiny"),
+)
+
 NUMPY = Target(
     name="numpy",
     operations={
@@ -54,9 +119,11 @@ NUMPY = Target(
         "is_first_maximum": Spelling(
             "np.arange({0}.shape[-1]) == {0}.argmax(axis=-1, keepdims=True)", compare("==").binds, (6,)
         ),
-        "is_label": Spelling("np.arange({0}.shape[-1]) == {1}", compare("==").binds, (6, 3)),
+        "is_label": _IS_LABEL,
         "smallest_normal": method("np.finfo({0}.dtype).tiny"),
         "axis_size": method("{0}.shape[-1]"),
     },
     indicator="{0}.astype(y_pred.dtype)",
+    extended=_EXTENDED,
+    pairs=_PAIRS,
 )

@@ -43,7 +43,8 @@ class Target:
 
     ``selected_constant`` spells a constant as an operand of ``select``, where some frameworks need its dtype;
     ``reciprocal`` a division of what was divided before, where a compiler would merge the two divisors into one product
-    that leaves the floats.
+    that leaves the floats; ``inexact_constant`` a number that no float is, from the nearest float and what that lacks;
+    ``extended`` and ``pairs`` spell the operations on numbers of twice the digits, where a target has them.
     """
 
     name: str
@@ -53,6 +54,9 @@ class Target:
     selected_constant: str = "{0}"
     integers_as_floats: bool = False
     reciprocal: str = ""
+    inexact_constant: str = ""
+    extended: Target | None = None
+    pairs: Target | None = None
 
 
 ARITHMETIC: Mapping[str, Spelling] = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from symloss.declare import Loss
-from symloss.verify.measure import Error, Examiner, Measurement
+from symloss.verify.measure import FUNCTIONS, Error, Examiner, Measurement
 from symloss.verify.modules import NumpyModule, TensorflowModule
 from symloss.verify.oracle import Oracle
 
@@ -71,12 +71,25 @@ def certify(
     """Measure every function of a module in every dtype and mode."""
     oracle = Oracle(loss) if oracle is None else oracle
     for dtype in dtypes:
-        limit = LIMITS[module.target, dtype]
         examiner = Examiner(loss, DTYPES[dtype], oracle, module.fixed)
-        for mode in module.modes:
-            found = examiner.measure(module.evaluator(mode), limit=limit, count=points, flushes=module.flushes)
-            for measurement in found:
-                yield Line(loss.name, module.target, mode, dtype, limit, measurement)
+        yield from measure(examiner, module, dtype, points)
+
+
+def measure(
+    examiner: Examiner,
+    module: NumpyModule | TensorflowModule,
+    dtype: str,
+    points: int,
+    functions: tuple[str, ...] = FUNCTIONS,
+) -> Iterator[Line]:
+    """Measure some functions in one dtype and every mode; an examiner keeps the truth for the next measurement."""
+    limit = LIMITS[module.target, dtype]
+    for mode in module.modes:
+        found = examiner.measure(
+            module.evaluator(mode), limit=limit, count=points, flushes=module.flushes, functions=functions
+        )
+        for measurement in found:
+            yield Line(examiner.loss.name, module.target, mode, dtype, limit, measurement)
 
 
 def record(lines: list[Line]) -> dict[str, Any]:

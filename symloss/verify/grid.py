@@ -6,6 +6,7 @@ drawn from one seed, so a certificate can be repeated.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -52,6 +53,11 @@ class Batch:
         constants = {**self.parameters, **{name: float(values[row]) for name, values in self.extras.items()}}
         true, pred = (tuple(map(float, part[row])) if part.ndim > 1 else float(part[row]) for part in self.data)
         return Point(true, pred, constants)
+
+    def content(self) -> bytes:
+        """A key: equal for equal samples."""
+        parts = (*self.data, *self.extras.values(), np.array(list(self.parameters.values())))
+        return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).digest()
 
     @property
     def data(self) -> tuple[Array, Array]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import mpmath
 import numpy as np
@@ -24,7 +24,13 @@ from symloss.verify.grid import Array, Batch, batches, from_ordinals, ordinals
 from symloss.verify.oracle import Oracle, Point
 
 FUNCTIONS = ("value", "gradient", "hessian")
-Evaluate = Callable[[Batch], dict[str, Array]]
+
+
+class Evaluate(Protocol):
+    """Emitted functions over a batch: rows by entries, for at least the functions that are named."""
+
+    def __call__(self, batch: Batch, functions: tuple[str, ...] = FUNCTIONS) -> dict[str, Array]:
+        """Their results."""
 
 _REFINED = 10  # worst points whose neighbourhood is searched, per function and round
 _ROUNDS = 3
@@ -97,13 +103,15 @@ class Examiner:
         self.fixed = fixed
         self.dtype = dtype
         self.oracle = Oracle(loss) if oracle is None else oracle
-        self._truths: dict[int, tuple[Batch, dict[str, Array], int]] = {}
+        self._places_of_zeros: dict[tuple[bytes, str], list[Batch]] = {}
+        self._truths: dict[bytes, tuple[dict[str, Array], int]] = {}
 
     # -- truth ---------------------------------------------------------------------------------------------------
 
     def truths(self, batch: Batch) -> tuple[dict[str, Array], int]:
         """Nearest float64 and remainder in its ulps, for every entry of every function: shape (rows, entries, 2)."""
-        known = self._truths.get(id(batch))
+        key = batch.content()
+        known = self._truths.get(key)
         if known is None:
             size = 1 if batch.y_pred.ndim == 1 else batch.y_pred.shape[1]
             found = {name: np.full((len(batch), 1 if name == "value" else size, 2), np.nan) for name in FUNCTIONS}
@@ -119,8 +127,8 @@ class Examiner:
                     undecided += 1
                     for name in FUNCTIONS:
                         found[name][row, :, 1] = np.inf
-            known = self._truths[id(batch)] = (batch, found, undecided)
-        return known[1], known[2]
+            known = self._truths[key] = (found, undecided)
+        return known
 
     def sensitivity(self, point: Point, function: str, entry: int) -> float:
         """S, from the truth at inputs one float away."""
@@ -148,16 +156,25 @@ class Examiner:
     # -- measuring -----------------------------------------------------------------------------------------------
 
     def measure(
-        self, evaluate: Evaluate, *, limit: float, count: int = 5000, flushes: bool = False
+        self,
+        evaluate: Evaluate,
+        *,
+        limit: float,
+        count: int = 5000,
+        flushes: bool = False,
+        functions: tuple[str, ...] = FUNCTIONS,
     ) -> list[Measurement]:
-        """Every function on ``count`` samples, on the zeros found between them, and around the worst."""
-        samples = {name: _Samples() for name in FUNCTIONS}
-        for batch in self.samples(evaluate, count):
+        """The functions on ``count`` samples, on the zeros found between them, and around the worst.
+
+        ``evaluate`` gives the results of these functions; of others it need not.
+        """
+        samples = {name: _Samples() for name in functions}
+        for batch in self.samples(evaluate, count, functions):
             self._record(samples, batch, evaluate, flushes=flushes)
         for _ in range(_ROUNDS):
             for batch in self._around_the_worst(samples):
                 self._record(samples, batch, evaluate, flushes=flushes)
-        return [self._summary(name, samples[name], limit) for name in FUNCTIONS]
+        return [self._summary(name, samples[name], limit) for name in functions]
 
     def scatter(self, evaluate: Evaluate, count: int, limit: float) -> dict[str, tuple[Array, Array]]:
         """Predictions and errors of every function for a picture, divided by 1 + S where they exceed the limit."""
@@ -177,42 +194,45 @@ class Examiner:
             sizes.append(errors)
         return np.concatenate(predictions), np.concatenate(sizes)
 
-    def samples(self, evaluate: Evaluate, count: int) -> Iterator[Batch]:
+    def samples(self, evaluate: Evaluate, count: int, functions: tuple[str, ...] = FUNCTIONS) -> Iterator[Batch]:
         """The grid, and the neighbours of every zero that lies between two of its points."""
         for batch in batches(self.loss, self.dtype, count, self.fixed):
             yield batch
             if self.loss.is_elementwise:
-                yield from self._zeros(batch, evaluate)
+                yield from self._zeros(batch, evaluate, functions)
 
-    def _zeros(self, batch: Batch, evaluate: Evaluate) -> Iterator[Batch]:
+    def _zeros(self, batch: Batch, evaluate: Evaluate, functions: tuple[str, ...]) -> Iterator[Batch]:
+        """The neighbours of zeros, looked for once: another variant of the code has its zeros there too."""
+        for name in functions:
+            key = (batch.content(), name)
+            if key not in self._places_of_zeros:
+                self._places_of_zeros[key] = self._bisected(batch, evaluate, name)
+            yield from self._places_of_zeros[key]
+
+    def _bisected(self, batch: Batch, evaluate: Evaluate, name: str) -> list[Batch]:
         """Bisection on the emitted function, between predictions where it changes sign."""
-        for name in FUNCTIONS:
-            domain_ends = np.sort(batch.y_pred)[[0, -1]]
-            lower = np.full(len(batch), domain_ends[0])
-            upper = np.full(len(batch), domain_ends[1])
-            chosen = batch.rows(np.arange(len(batch))[:: max(1, len(batch) // 24)])
-            lower, upper = lower[: len(chosen)], upper[: len(chosen)]
-            at_lower, at_upper = (np.sign(evaluate(chosen.moved(end))[name][:, 0]) for end in (lower, upper))
-            changes = at_lower * at_upper < 0
-            if not changes.any():
-                continue
-            rows, a, b, sign = (
-                chosen.rows(changes),
-                ordinals(lower[changes]),
-                ordinals(upper[changes]),
-                at_lower[changes],
-            )
-            for _ in range(64):
-                middle = (a >> 1) + (b >> 1) + (a & b & 1)
-                here = np.sign(evaluate(rows.moved(from_ordinals(middle, self.dtype)))[name][:, 0])
-                a, b = np.where(here == sign, middle, a), np.where(here == sign, b, middle)
-            for end in (a, b):
-                yield rows.moved(from_ordinals(end, self.dtype))
+
+        def sign(rows: Batch, y_pred: Array) -> Array:
+            return np.sign(evaluate(rows.moved(y_pred), (name,))[name][:, 0])
+
+        chosen = batch.rows(np.arange(len(batch))[:: max(1, len(batch) // 24)])
+        ends = [np.full(len(chosen), end) for end in np.sort(batch.y_pred)[[0, -1]]]
+        at_lower, at_upper = (sign(chosen, end) for end in ends)
+        changes = at_lower * at_upper < 0
+        if not changes.any():
+            return []
+        rows, at_lower = chosen.rows(changes), at_lower[changes]
+        a, b = (ordinals(end[changes]) for end in ends)
+        for _ in range(64):
+            middle = (a >> 1) + (b >> 1) + (a & b & 1)
+            here = sign(rows, from_ordinals(middle, self.dtype))
+            a, b = np.where(here == at_lower, middle, a), np.where(here == at_lower, b, middle)
+        return [rows.moved(from_ordinals(end, self.dtype)) for end in (a, b)]
 
     def _record(self, samples: dict[str, _Samples], batch: Batch, evaluate: Evaluate, *, flushes: bool) -> None:
         truths, undecided = self.truths(batch)
-        results = evaluate(batch)
-        for name in FUNCTIONS:
+        results = evaluate(batch, tuple(samples))
+        for name in samples:
             number, rest = truths[name][..., 0], truths[name][..., 1]
             known = np.isfinite(rest) & ~np.isnan(number)
             if flushes:
@@ -227,9 +247,9 @@ class Examiner:
 
     def _around_the_worst(self, samples: dict[str, _Samples]) -> Iterator[Batch]:
         """Predictions at 1 to 2^46 floats from those with the largest errors."""
-        dice = np.random.default_rng(len(samples["value"].errors))
+        dice = np.random.default_rng(len(next(iter(samples.values())).errors))
         largest = 46 if self.dtype is np.float64 else 20
-        for name in FUNCTIONS:
+        for name in samples:
             for error in self._largest(name, samples[name], _REFINED):
                 steps = np.floor(2 ** dice.uniform(0, largest, 16)).astype(np.int64) * dice.choice((-1, 1), 16)
                 batch = self._neighbours(error.point, steps)
@@ -305,7 +325,7 @@ class Examiner:
             worst_conditioned=largest[0],
             most=float(np.quantile(errors, 0.999, method="higher")),
             most_conditioned=largest[-1].conditioned,
-            bad=tuple(sorted(bad, key=lambda error: -error.conditioned)[:50]),
+            bad=tuple(sorted(bad, key=lambda error: -error.conditioned)),
             bad_count=len(bad),
         )
 

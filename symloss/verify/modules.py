@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from symloss.declare import ClassLabel, Loss
 from symloss.errors import FileError, MissingFrameworkError
 from symloss.verify.grid import Batch
+from symloss.verify.measure import FUNCTIONS, Evaluate
 from symloss.verify.oracle import Point
 from symloss.verify.quiet import held_back
 
@@ -84,15 +85,15 @@ class NumpyModule:
     def hessian(self, point: Point) -> np.ndarray:
         return np.atleast_1d(self._call("hessian", point)[0])
 
-    def evaluator(self, _mode: str) -> Callable[[Batch], dict[str, np.ndarray]]:
+    def evaluator(self, _mode: str) -> Evaluate:
         """Value, gradient and Hessian of a batch; rows by entries."""
 
-        def evaluate(batch: Batch) -> dict[str, np.ndarray]:
+        def evaluate(batch: Batch, functions: tuple[str, ...] = FUNCTIONS) -> dict[str, np.ndarray]:
             names = {"value": "loss", "gradient": "gradient", "hessian": "hessian"}
             keywords = {**batch.parameters, **batch.extras}
             results = {
-                part: getattr(self.module, name)(batch.y_true, batch.y_pred, reduction="none", **keywords)
-                for part, name in names.items()
+                part: getattr(self.module, names[part])(batch.y_true, batch.y_pred, reduction="none", **keywords)
+                for part in functions
             }
             return {part: np.asarray(result).reshape(len(batch), -1) for part, result in results.items()}
 
@@ -152,13 +153,13 @@ class TensorflowModule:
         diagonal = [np.zeros(len(points)) if row is None else row.numpy()[:, place] for place, row in enumerate(rows)]
         return value.numpy(), gradient.numpy(), np.stack(diagonal, axis=-1)
 
-    def evaluator(self, mode: str) -> Callable[[Batch], dict[str, np.ndarray]]:
+    def evaluator(self, mode: str) -> Evaluate:
         """Value, gradient and Hessian of a batch, eagerly, in a graph or compiled by XLA; rows by entries."""
         tf, compiled = self.tf, self._derivatives
         if mode != "eager":
             compiled = tf.function(compiled, jit_compile=mode == "xla", reduce_retracing=False)
 
-        def evaluate(batch: Batch) -> dict[str, np.ndarray]:
+        def evaluate(batch: Batch, functions: tuple[str, ...] = FUNCTIONS) -> dict[str, np.ndarray]:
             y_true, y_pred, extras = batch.y_true, batch.y_pred, batch.extras
             if self.loss.is_elementwise:
                 y_true, y_pred = y_true[:, None], y_pred[:, None]

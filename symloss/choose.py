@@ -1,0 +1,186 @@
+"""Chooses by measurement in which numbers a function is computed: floats wherever they are good enough.
+
+The search is short and has no randomness of its own. A function that misses its limit in floats is tried in extended
+numbers where a few tests tell that floats fail, then in pairs of floats, likewise, then in extended numbers everywhere;
+float32 is tried by way of float64. What is measured as good stays; what nothing mends is what leaves fewest bad points.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from pathlib import Path
+
+from symloss.arithmetic import FLOATS, FUNCTIONS, Arithmetic, Doubt
+from symloss.declare import ClassLabel, Loss
+from symloss.declare.loss import Parameter
+from symloss.verify.certificate import DTYPES, Line, measure
+from symloss.verify.measure import Error, Examiner
+from symloss.verify.modules import NumpyModule, TensorflowModule, open_module
+from symloss.verify.oracle import Oracle
+
+# Sizes that are in no doubt: squares and products of such results and inputs stay far inside the floats.
+_RESULTS = (2.0**-500, 2.0**500)
+_INPUTS = (2.0**-100, 2.0**100)
+_ORDINARY = 16  # times the default, a parameter is in no doubt
+_ROUNDS = 3  # tests are chosen anew this often, when the last ones missed a point
+
+Emit = Callable[[Arithmetic], str]
+
+
+@dataclass
+class Choice:
+    """What is known so far: the arithmetic, and the lines of every function as it is now, for each dtype."""
+
+    arithmetic: Arithmetic = FLOATS
+    lines: dict[tuple[str, str], Line] = field(default_factory=dict)
+
+    def failing(self, dtype: str) -> tuple[str, ...]:
+        """The functions that miss the limit."""
+        return tuple(name for name in FUNCTIONS if not self.lines[dtype, name].is_certified)
+
+
+def choose(
+    loss: Loss, target: str, emit: Emit, dtypes: tuple[str, ...], points: int, oracle: Oracle
+) -> tuple[Arithmetic, tuple[Line, ...]]:
+    """The arithmetic for one form, and the certificate of the code that ``emit`` makes of it.
+
+    ``emit`` gives the text of the module for an arithmetic.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        bench = _Bench(loss, target, emit, points, oracle, Path(folder))
+        choice = Choice()
+        for dtype in dtypes:
+            bench.take(choice, choice.arithmetic, dtype, FUNCTIONS)
+        if "float64" in dtypes:
+            _extend(bench, choice)
+        if "float32" in dtypes:
+            _double(bench, choice)
+            for name in {**choice.arithmetic.extended, **dict.fromkeys(choice.arithmetic.paired)}:  # float32 passes through the same function
+                if name not in choice.arithmetic.doubled:
+                    bench.take(choice, choice.arithmetic, "float32", (name,))
+    return choice.arithmetic, tuple(choice.lines[dtype, name] for dtype in dtypes for name in FUNCTIONS)
+
+
+class _Bench:
+    """Measures variants of one module; the truth is computed once."""
+
+    def __init__(self, loss: Loss, target: str, emit: Emit, points: int, oracle: Oracle, folder: Path) -> None:
+        self.loss = loss
+        self.target = target
+        self.emit = emit
+        self.points = points
+        self.oracle = oracle
+        self.folder = folder
+        self.examiners: dict[str, Examiner] = {}
+        self.made = 0
+
+    def lines(self, arithmetic: Arithmetic, dtype: str, functions: tuple[str, ...]) -> Iterator[Line]:
+        """The functions of the module that this arithmetic makes, in one dtype."""
+        module = self._module(arithmetic)
+        if dtype not in self.examiners:
+            self.examiners[dtype] = Examiner(self.loss, DTYPES[dtype], self.oracle, module.fixed)
+        return measure(self.examiners[dtype], module, dtype, self.points, functions)
+
+    def take(self, choice: Choice, arithmetic: Arithmetic, dtype: str, functions: tuple[str, ...]) -> None:
+        """Make this arithmetic the choice."""
+        choice.arithmetic = arithmetic
+        for line in self.lines(arithmetic, dtype, functions):
+            choice.lines[dtype, line.measurement.function] = line
+
+    def _module(self, arithmetic: Arithmetic) -> NumpyModule | TensorflowModule:
+        self.made += 1
+        path = self.folder / f"{self.loss.name}_{self.made}.py"
+        path.write_text(self.emit(arithmetic), encoding="utf-8")
+        return open_module(self.loss, self.target, path)
+
+
+def _extend(bench: _Bench, choice: Choice) -> None:
+    """Dearer numbers for every function that misses the limit in float64."""
+    for name in choice.failing("float64"):
+        in_floats = choice.arithmetic
+        in_pairs = replace(in_floats, paired=in_floats.paired | {name})
+        if not (_with_tests(bench, choice, name, in_floats) or _with_tests(bench, choice, name, in_pairs)):
+            _tried(bench, choice, name, _with(in_floats, name, ()))
+
+
+def _with_tests(bench: _Bench, choice: Choice, name: str, base: Arithmetic) -> bool:
+    """Whether the base is good, with extended numbers where a few tests, or all there are, tell that it fails."""
+    line = choice.lines["float64", name] if name not in base.paired else _tried(bench, choice, name, base)
+    bad = list(line.measurement.bad)
+    known = _tests(bench.loss)
+    for round_ in range(_ROUNDS):
+        if line.is_certified:
+            return True
+        doubts = _telling(known, bad) if round_ + 1 < _ROUNDS else tuple(known)
+        if not doubts:
+            return False
+        line = _tried(bench, choice, name, _with(base, name, doubts))
+        bad += line.measurement.bad
+    return line.is_certified
+
+
+def _with(base: Arithmetic, name: str, doubts: tuple[Doubt, ...]) -> Arithmetic:
+    return replace(base, extended=dict(sorted({**base.extended, name: doubts}.items())))
+
+
+def _tried(bench: _Bench, choice: Choice, name: str, arithmetic: Arithmetic) -> Line:
+    """One function as measured in an arithmetic, which is kept where it is better."""
+    (line,) = bench.lines(arithmetic, "float64", (name,))
+    if _is_better(line, choice.lines["float64", name]):
+        choice.arithmetic = arithmetic
+        choice.lines["float64", name] = line
+    return line
+
+
+def _double(bench: _Bench, choice: Choice) -> None:
+    """float64 for every function that misses the limit in float32."""
+    for name in choice.failing("float32"):
+        arithmetic = replace(choice.arithmetic, doubled=choice.arithmetic.doubled | {name})
+        (line,) = bench.lines(arithmetic, "float32", (name,))
+        if _is_better(line, choice.lines["float32", name]):
+            choice.arithmetic = arithmetic
+            choice.lines["float32", name] = line
+
+
+def _is_better(new: Line, old: Line) -> bool:
+    """Certified, or fewer bad points; a number that is counted to its end says more than one that is not."""
+    return new.is_certified or new.measurement.bad_count < old.measurement.bad_count
+
+
+def _telling(known: list[Doubt], bad: list[Error]) -> tuple[Doubt, ...]:
+    """The fewest tests of which one holds at every bad point; none where they can't tell."""
+    for count in range(1, len(known) + 1):
+        for chosen in combinations(known, count):
+            if all(any(doubt.holds(_number(doubt.name, error)) for doubt in chosen) for error in bad):
+                return chosen
+    return ()
+
+
+def _tests(loss: Loss) -> list[Doubt]:
+    inputs = [Doubt("y_pred", *_INPUTS)]
+    if not isinstance(loss.y_true, ClassLabel):
+        inputs.append(Doubt("y_true", *_INPUTS))
+    return [Doubt("result", *_RESULTS), *(_of_parameter(item) for item in loss.parameters), *inputs]
+
+
+def _of_parameter(item: Parameter) -> Doubt:
+    """Out of the ordinary: 16 times the default or half way to a finite limit, on either side."""
+    lower, upper = item.domain.lower, item.domain.upper
+    size = abs(float(item.default)) or 1.0
+    highest = (upper + float(item.default)) / 2 if math.isfinite(upper) else math.inf
+    lowest = size / _ORDINARY if lower >= 0 and item.default > 0 else 0.0
+    return Doubt(item.name, lowest, min(_ORDINARY * size, highest))
+
+
+def _number(name: str, error: Error) -> float:
+    """What a test looks at: an input that is 0 looks ordinary."""
+    if name == "result":
+        return error.got
+    number = error.point.constants.get(name, getattr(error.point, name, None))
+    entry = number[error.entry] if isinstance(number, tuple) else number
+    assert isinstance(entry, float | int)
+    return 1.0 if entry == 0 and name in ("y_true", "y_pred") else float(entry)
