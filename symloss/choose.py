@@ -57,12 +57,24 @@ def choose(
             bench.take(choice, choice.arithmetic, dtype, FUNCTIONS)
         if "float64" in dtypes:
             _extend(bench, choice)
+        before = choice.arithmetic
         if "float32" in dtypes:
             _double(bench, choice)
-            for name in {**choice.arithmetic.extended, **dict.fromkeys(choice.arithmetic.paired)}:  # float32 passes through the same function
-                if name not in choice.arithmetic.doubled:
-                    bench.take(choice, choice.arithmetic, "float32", (name,))
+        for dtype in dtypes:  # one code serves both dtypes: what changed after it was measured is measured again
+            changed = _changed(choice.arithmetic, FLOATS if dtype == "float32" else before)
+            stale = tuple(name for name in changed if dtype == "float64" or name not in choice.arithmetic.doubled)
+            if stale:
+                bench.take(choice, choice.arithmetic, dtype, stale)
     return choice.arithmetic, tuple(choice.lines[dtype, name] for dtype in dtypes for name in FUNCTIONS)
+
+
+def _changed(new: Arithmetic, old: Arithmetic) -> tuple[str, ...]:
+    """The functions whose code for float64 differs."""
+    return tuple(
+        name
+        for name in FUNCTIONS
+        if new.extended.get(name) != old.extended.get(name) or (name in new.paired) != (name in old.paired)
+    )
 
 
 class _Bench:
@@ -127,23 +139,25 @@ def _with(base: Arithmetic, name: str, doubts: tuple[Doubt, ...]) -> Arithmetic:
     return replace(base, extended=dict(sorted({**base.extended, name: doubts}.items())))
 
 
-def _tried(bench: _Bench, choice: Choice, name: str, arithmetic: Arithmetic) -> Line:
+def _tried(bench: _Bench, choice: Choice, name: str, arithmetic: Arithmetic, dtype: str = "float64") -> Line:
     """One function as measured in an arithmetic, which is kept where it is better."""
-    (line,) = bench.lines(arithmetic, "float64", (name,))
-    if _is_better(line, choice.lines["float64", name]):
+    (line,) = bench.lines(arithmetic, dtype, (name,))
+    if _is_better(line, choice.lines[dtype, name]):
         choice.arithmetic = arithmetic
-        choice.lines["float64", name] = line
+        choice.lines[dtype, name] = line
     return line
 
 
 def _double(bench: _Bench, choice: Choice) -> None:
-    """float64 for every function that misses the limit in float32."""
+    """float64 for every function that misses the limit in float32, and there what that then needs."""
     for name in choice.failing("float32"):
-        arithmetic = replace(choice.arithmetic, doubled=choice.arithmetic.doubled | {name})
-        (line,) = bench.lines(arithmetic, "float32", (name,))
-        if _is_better(line, choice.lines["float32", name]):
-            choice.arithmetic = arithmetic
-            choice.lines["float32", name] = line
+        doubled = replace(choice.arithmetic, doubled=choice.arithmetic.doubled | {name})
+        line = _tried(bench, choice, name, doubled, "float32")
+        already = doubled.extended.get(name)
+        if not line.is_certified and already != ():
+            doubts = _telling(_tests(bench.loss), [*line.measurement.bad])
+            more = tuple(doubt for doubt in doubts if doubt not in (already or ()))
+            _tried(bench, choice, name, _with(doubled, name, (*(already or ()), *more)), "float32")
 
 
 def _is_better(new: Line, old: Line) -> bool:
