@@ -54,7 +54,9 @@ class Arithmetic:
 
     def as_data(self) -> dict[str, Any]:
         """For a record on disk."""
-        extended = {name: [[doubt.name, doubt.lower, doubt.upper] for doubt in doubts] for name, doubts in self.extended.items()}
+        extended = {
+            name: [[doubt.name, doubt.lower, doubt.upper] for doubt in doubts] for name, doubts in self.extended.items()
+        }
         return {"extended": extended, "paired": sorted(self.paired), "doubled": sorted(self.doubled)}
 
     @classmethod
@@ -155,7 +157,7 @@ class _Widening:
     def _is(self, position: int, number: int) -> bool:
         return self.values[position].definition == Constant(Fraction(number))
 
-    def _flag(self, known: bool) -> int:  # noqa: FBT001
+    def _flag(self, *, known: bool) -> int:
         """A flag whose truth is known."""
         zero = self._constant(Fraction(0))
         found = self._record(Apply("equal" if known else "not_equal", (zero, zero)))
@@ -182,21 +184,21 @@ class _Widening:
 
     def _folded_choice(self, operation: str, operands: list[int]) -> int | None:
         if operation == "less" and operands[0] == self.smallest:
-            return self._flag(True)
+            return self._flag(known=True)
         if operation == "not_equal" and operands[0] == operands[1]:
-            return self._flag(False)
+            return self._flag(known=False)
         if operation == "select":
             known = self.flags.get(operands[0])
             if known is not None:
                 return operands[1] if known else operands[2]
             return operands[1] if operands[1] == operands[2] else None
         if operation == "logical_not" and operands[0] in self.flags:
-            return self._flag(not self.flags[operands[0]])
+            return self._flag(known=not self.flags[operands[0]])
         if operation in ("logical_and", "logical_or"):
             decisive = operation == "logical_or"
-            for known, other in (operands, operands[::-1]):
-                if known in self.flags:
-                    return known if self.flags[known] == decisive else other
+            for flag, other in (operands, operands[::-1]):
+                if flag in self.flags:
+                    return flag if self.flags[flag] == decisive else other
         return None
 
     def _folded_arithmetic(self, operation: str, operands: list[int]) -> int | None:

@@ -182,10 +182,10 @@ def _tests(loss: Loss) -> list[Doubt]:
 
 
 def _of_parameter(item: Parameter) -> Doubt:
-    """Out of the ordinary: 16 times the default or half way to a finite limit, on either side."""
+    """Out of the ordinary: 16 times the default, a 16th of it, or 15/16 of the way to a finite limit."""
     lower, upper = item.domain.lower, item.domain.upper
     size = abs(float(item.default)) or 1.0
-    highest = (upper + float(item.default)) / 2 if math.isfinite(upper) else math.inf
+    highest = upper - (upper - float(item.default)) / _ORDINARY if math.isfinite(upper) else math.inf
     lowest = size / _ORDINARY if lower >= 0 and item.default > 0 else 0.0
     return Doubt(item.name, lowest, min(_ORDINARY * size, highest))
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sympy import (
     Abs,
@@ -37,7 +37,11 @@ from sympy import (
     tanh,
 )
 
-from symloss import Interval, Loss, Parameter, load, y_pred, y_true
+from symloss import Interval, Loss, Parameter, y_pred, y_true
+
+if TYPE_CHECKING:
+    from symloss.arithmetic import Arithmetic
+    from symloss.verify.certificate import Line
 
 REAL, UNIT, OPEN_UNIT = Interval(), Interval(0, 1), Interval(0, 1, lower_open=True, upper_open=True)
 POSITIVE, COUNT = Interval(0, lower_open=True), Interval(0)
@@ -119,27 +123,44 @@ def main() -> None:
 
 
 def measured(task: tuple[str, int]) -> dict[str, object]:
-    """The certificate of one loss in float64, or the error that its generation ends with."""
+    """The certificate of one loss in float64 and the numbers it was computed in, or the error that it ends with."""
+    from symloss.arithmetic import Arithmetic
+    from symloss.choose import choose
     from symloss.errors import SymlossError
-    from symloss.verify.certificate import certify
-    from symloss.verify.modules import open_module
+    from symloss.mathematics import study
+    from symloss.modules import Provenance, module_text
+    from symloss.targets import find
+    from symloss.verify.oracle import Oracle
 
     name, points = task
     loss = LOSSES[name]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "numpy" / f"{name}.py"
-        path.parent.mkdir()
-        try:
-            path.write_text(load(loss).generate("numpy"), encoding="utf-8")
-        except SymlossError as error:
-            return {"name": name, "error": str(error)}
-        lines = list(certify(loss, open_module(loss, "numpy", path), ["float64"], points))
-    return {"name": name} | {line.measurement.function: line.as_data() for line in lines}
+
+    def emit(arithmetic: Arithmetic) -> str:
+        provenance = Provenance("", "", "", (), None, arithmetic)
+        return module_text(mathematics, find("numpy"), provenance, [mathematics])
+
+    try:
+        mathematics = study(loss)
+        arithmetic, lines = choose(loss, "numpy", emit, ("float64",), points, Oracle(loss))
+    except SymlossError as error:
+        return {"name": name, "error": str(error)}
+    found = {line.measurement.function: line.as_data() | {"numbers": _numbers(arithmetic, line)} for line in lines}
+    return {"name": name} | found
+
+
+def _numbers(arithmetic: Arithmetic, line: Line) -> str:
+    name = line.measurement.function
+    everywhere = "pairs" if name in arithmetic.paired else "floats"
+    doubts = arithmetic.extended.get(name)
+    if doubts is None:
+        return everywhere
+    return f"{everywhere}, extended where in doubt" if doubts else "extended"
 
 
 def as_table(results: list[dict[str, object]]) -> str:
     """One line per loss: worst ulp/(1 + S) of value, gradient and Hessian, and where it is not good."""
     lines, good, functions = [f"{'':24}{'value':>10}{'gradient':>10}{'hessian':>10}"], 0, 0
+    numbers: Counter[str] = Counter()
     for result in results:
         if "error" in result:
             lines.append(f"{result['name']:24}{result['error']}")
@@ -147,12 +168,14 @@ def as_table(results: list[dict[str, object]]) -> str:
         parts = [result[part] for part in ("value", "gradient", "hessian")]
         functions += sum(part["certified"] for part in parts)
         good += all(part["certified"] for part in parts)
+        numbers.update(part["numbers"] for part in parts if part["certified"])
         shown = ["inf" if part["worst_conditioned"] is None else f"{part['worst_conditioned']:.3g}" for part in parts]
         lines.append(f"{result['name']:24}" + "".join(f"{text:>10}" for text in shown))
         for name, part in zip(("value", "gradient", "hessian"), parts, strict=True):
             if not part["certified"]:
                 lines.append(f"    {name}: {part['bad_points']} points, {'; '.join(part['not_certified_in'][:1])}")
     lines.append(f"good everywhere: {good} of {len(results)} losses, {functions} of {3 * len(results)} functions")
+    lines.append("good in " + "; ".join(f"{name}: {count}" for name, count in numbers.most_common()))
     return "\n".join(lines)
 
 

@@ -5,7 +5,6 @@ from symloss.targets.target import ARITHMETIC, Spelling, Target, calls, compare,
 _IS_LABEL = Spelling("np.arange({0}.shape[-1]) == {1}", compare("==").binds, (6, 3))
 
 
-
 def _of_wide_numbers(kind: str, *, number: str, is_first_maximum: str, **others: Spelling) -> Target:
     """The same module's spelling for numbers of twice the digits, which have operators of their own."""
     return Target(

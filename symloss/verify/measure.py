@@ -32,6 +32,7 @@ class Evaluate(Protocol):
     def __call__(self, batch: Batch, functions: tuple[str, ...] = FUNCTIONS) -> dict[str, Array]:
         """Their results."""
 
+
 _REFINED = 10  # worst points whose neighbourhood is searched, per function and round
 _ROUNDS = 3
 _ENOUGH = 200  # bad points that are counted; more make nothing worse
@@ -232,13 +233,12 @@ class Examiner:
     def _record(self, samples: dict[str, _Samples], batch: Batch, evaluate: Evaluate, *, flushes: bool) -> None:
         truths, undecided = self.truths(batch)
         results = evaluate(batch, tuple(samples))
-        for name in samples:
+        for name, kept in samples.items():
             number, rest = truths[name][..., 0], truths[name][..., 1]
             known = np.isfinite(rest) & ~np.isnan(number)
             if flushes:
                 known &= ~_holds_subnormals(batch, self.dtype)[:, None]
             errors = ulps(results[name], number, rest, self.dtype, flushes=flushes)
-            kept = samples[name]
             kept.undecided += undecided
             kept.undefined += int((np.isnan(number) & np.isnan(rest)).sum())
             rows, entries = np.nonzero(known)
@@ -249,8 +249,8 @@ class Examiner:
         """Predictions at 1 to 2^46 floats from those with the largest errors."""
         dice = np.random.default_rng(len(next(iter(samples.values())).errors))
         largest = 46 if self.dtype is np.float64 else 20
-        for name in samples:
-            for error in self._largest(name, samples[name], _REFINED):
+        for name, found in samples.items():
+            for error in self._largest(name, found, _REFINED):
                 steps = np.floor(2 ** dice.uniform(0, largest, 16)).astype(np.int64) * dice.choice((-1, 1), 16)
                 batch = self._neighbours(error.point, steps)
                 if batch is not None:

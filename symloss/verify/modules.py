@@ -160,6 +160,7 @@ class TensorflowModule:
             compiled = tf.function(compiled, jit_compile=mode == "xla", reduce_retracing=False)
 
         def evaluate(batch: Batch, functions: tuple[str, ...] = FUNCTIONS) -> dict[str, np.ndarray]:
+            del functions  # all come from the same tapes
             y_true, y_pred, extras = batch.y_true, batch.y_pred, batch.extras
             if self.loss.is_elementwise:
                 y_true, y_pred = y_true[:, None], y_pred[:, None]
