@@ -25,6 +25,13 @@ def path_of(out: Path, stem: str) -> Path:
     return out / FOLDER / f"{stem}.json"
 
 
+def shipped(stem: str) -> Path:
+    """The certificates of a catalogue declaration that came with symloss: in the wheel, or in the checkout."""
+    package = Path(__file__).parent
+    folders = (package / "measured_catalogue", package.parent / "generated" / FOLDER)
+    return next((folder for folder in folders if folder.is_dir()), folders[0]) / f"{stem}.json"
+
+
 def read(path: Path) -> Record:
     """What was recorded: target, form, then code, environment and numbers; empty where there is no file.
 

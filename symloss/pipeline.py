@@ -154,59 +154,25 @@ def check(
 def products(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Product]:
     """Every file that a source makes."""
     from symloss.mathematics import study
+    from symloss.measured import measured
 
     losses = source.losses()
     for loss in losses:
         studied = [study(form) for form in loss.generated_forms()]
         forms = tuple(form.name for other in losses for form in other.generated_forms())
-        record = certificates.read(certificates.path_of(out, source.path.stem))
+        record = certificates.read(_record_path(source, out))
         for target in targets:
             for mathematics in studied:
                 with stage("emit", mathematics.loss.name):
-                    arithmetic = _arithmetic(record, mathematics, studied, target)
-                    found = _certificate(record, mathematics, studied, target, arithmetic)
-                    provenance = _provenance(source, target, forms, out, found, arithmetic)
+                    found = measured(record, mathematics, studied, target)
+                    provenance = found.of(_provenance(source, target, forms, out))
                     yield from _texts(mathematics, studied, target, provenance, out)
 
 
-def _arithmetic(
-    record: certificates.Record, mathematics: Mathematics, siblings: list[Mathematics], target: str
-) -> Arithmetic:
-    """What measurement chose for the mathematics as it is now."""
-    from symloss.arithmetic import FLOATS, Arithmetic
-
-    if mathematics.loss.name not in record.get(target, {}):
-        return FLOATS
-    plain = _bare_text(mathematics, siblings, target)
-    return Arithmetic.from_data(certificates.arithmetic_for(record, target, mathematics.loss.name, plain))
-
-
-def _certificate(
-    record: certificates.Record,
-    mathematics: Mathematics,
-    siblings: list[Mathematics],
-    target: str,
-    arithmetic: Arithmetic,
-) -> certificates.Record | None:
-    """What was measured of exactly the code that is emitted now; a page shows that of the NumPy module."""
-    if target == "docs":
-        target, arithmetic = "numpy", _arithmetic(record, mathematics, siblings, "numpy")
-    if mathematics.loss.name not in record.get(target, {}):
-        return None
-    text = _bare_text(mathematics, siblings, target, arithmetic)
-    return certificates.found_for(record, target, mathematics.loss.name, text)
-
-
-def _bare_text(
-    mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic | None = None
-) -> str:
-    """The text of a module apart from where it comes from and how it was measured."""
-    from symloss.arithmetic import FLOATS
-    from symloss.modules import Provenance, module_text
-    from symloss.targets import find
-
-    provenance = Provenance("", "", "", (), None, arithmetic or FLOATS)
-    return module_text(mathematics, find(target), provenance, siblings)
+def _record_path(source: Source, out: Path) -> Path:
+    """The certificates beside the products, else those that came with the catalogue."""
+    path = certificates.path_of(out, source.path.stem)
+    return certificates.shipped(source.path.stem) if source.in_catalogue and not path.is_file() else path
 
 
 def _texts(
@@ -228,22 +194,15 @@ def _texts(
         yield Product(out / target / file_name, files.sealed(text), provenance.origin)
 
 
-def _provenance(
-    source: Source,
-    target: str,
-    forms: tuple[str, ...],
-    out: Path,
-    certificate: certificates.Record | None,
-    arithmetic: Arithmetic,
-) -> Provenance:
+def _provenance(source: Source, target: str, forms: tuple[str, ...], out: Path) -> Provenance:
     from symloss.modules import Provenance
 
     command = f"symloss generate {source.argument} --target {target}"
-    return Provenance(source.label, command, _source_hash(source, target, out), forms, certificate, arithmetic)
+    return Provenance(source.label, command, _source_hash(source, target, out), forms)
 
 
 def _source_hash(source: Source, target: str, out: Path) -> str:
-    record = certificates.path_of(out, source.path.stem)
+    record = _record_path(source, out)
     measured = record.read_bytes() if record.is_file() else b""
     return files.source_hash(source.path.read_bytes(), templates_folder(), target, measured)
 
@@ -336,7 +295,7 @@ class Examined:
     target: str
     lines: tuple[Line, ...]
     environment: Mapping[str, str]
-    arithmetic: Arithmetic | None = None
+    arithmetic: Arithmetic
 
     @property
     def is_certified(self) -> bool:
@@ -379,6 +338,7 @@ def certify(
 
 
 def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -> Examined:
+    from symloss.arithmetic import FLOATS
     from symloss.verify.certificate import certify as measure
     from symloss.verify.certificate import environment
     from symloss.verify.modules import open_module
@@ -392,12 +352,13 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
     if mend and SPELLINGS[target].extended is not None:
         return _mended(form, source, target, dtypes, points, oracle)
     lines = tuple(measure(form, module, list(dtypes), points, oracle))
-    return Examined(name, target, lines, environment(oracle.numbers.name, target))
+    return Examined(name, target, lines, environment(oracle.numbers.name, target), FLOATS)
 
 
 def _mended(form: Loss, source: Source, target: str, dtypes: tuple[str, ...], points: int, oracle: Oracle) -> Examined:
     """The module in the numbers that measurement chooses, and what was measured of it."""
     from symloss.choose import choose
+    from symloss.measured import bare_text
     from symloss.verify.certificate import environment
 
     loss = next(loss for loss in source.losses() if form.name in {item.name for item in loss.generated_forms()})
@@ -405,7 +366,7 @@ def _mended(form: Loss, source: Source, target: str, dtypes: tuple[str, ...], po
     mathematics = next(item for item in studied if item.loss.name == form.name)
 
     def emit(arithmetic: Arithmetic) -> str:
-        return _bare_text(mathematics, studied, target, arithmetic)
+        return bare_text(mathematics, studied, target, arithmetic)
 
     arithmetic, lines = choose(form, target, emit, dtypes, points, oracle)
     return Examined(form.name, target, lines, environment(oracle.numbers.name, target), arithmetic)
@@ -464,7 +425,7 @@ def store(examined: Iterable[Examined], names: Iterable[str], out: Path) -> list
     stored = []
     for source in sources(names):
         path = certificates.path_of(out, source.path.stem)
-        record = certificates.read(path)
+        record = certificates.read(_record_path(source, out))
         for loss in source.losses():
             studied = [_study(form) for form in loss.generated_forms()]
             for mathematics in studied:
@@ -486,15 +447,11 @@ def _study(form: Loss) -> Mathematics:
 
 
 def _as_record(found: Examined, mathematics: Mathematics, siblings: list[Mathematics]) -> certificates.Record:
+    from symloss.measured import as_record
     from symloss.verify.certificate import record
 
-    arithmetic = found.arithmetic
-    code = certificates.code_hash(_bare_text(mathematics, siblings, found.target, arithmetic))
-    made = {"code": code, "environment": dict(found.environment), "measured": record(list(found.lines))}
-    if arithmetic is not None and not arithmetic.is_plain:
-        made["in_floats"] = certificates.code_hash(_bare_text(mathematics, siblings, found.target))
-        made["arithmetic"] = arithmetic.as_data()
-    return made
+    numbers = {"environment": dict(found.environment), "measured": record(list(found.lines))}
+    return as_record(mathematics, siblings, found.target, found.arithmetic, numbers)
 
 
 def _have_functions(targets: tuple[str, ...]) -> None:

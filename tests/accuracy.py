@@ -124,7 +124,6 @@ def main() -> None:
 
 def measured(task: tuple[str, int]) -> dict[str, object]:
     """The certificate of one loss in float64 and the numbers it was computed in, or the error that it ends with."""
-    from symloss.arithmetic import Arithmetic
     from symloss.choose import choose
     from symloss.errors import SymlossError
     from symloss.mathematics import study

@@ -1,0 +1,57 @@
+"""What a record of certificates says about one emitted module: the numbers to compute in, and the certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from symloss import certificates
+from symloss.arithmetic import FLOATS, Arithmetic
+from symloss.certificates import Record
+from symloss.modules import Mathematics, Provenance, module_text
+from symloss.targets import find
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What measurement chose for the mathematics as it is now, and what it found of exactly the code that makes."""
+
+    arithmetic: Arithmetic = FLOATS
+    certificate: Record | None = None
+
+    def of(self, provenance: Provenance) -> Provenance:
+        """The provenance, with both."""
+        return replace(provenance, arithmetic=self.arithmetic, certificate=self.certificate)
+
+
+def measured(record: Record, mathematics: Mathematics, siblings: list[Mathematics], target: str) -> Measured:
+    """Both for one target; a page shows what was found of the NumPy module."""
+    code, name = "numpy" if target == "docs" else target, mathematics.loss.name
+    if name not in record.get(code, {}):
+        return Measured()
+    in_floats = bare_text(mathematics, siblings, code)
+    arithmetic = Arithmetic.from_data(certificates.arithmetic_for(record, code, name, in_floats))
+    text = in_floats if arithmetic.is_plain else bare_text(mathematics, siblings, code, arithmetic)
+    return Measured(arithmetic, certificates.found_for(record, code, name, text))
+
+
+def bare_text(
+    mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic = FLOATS
+) -> str:
+    """The text of a module apart from where it comes from and how it was measured."""
+    provenance = Provenance("", "", "", (), None, arithmetic)
+    return module_text(mathematics, find(target), provenance, siblings)
+
+
+def as_record(
+    mathematics: Mathematics,
+    siblings: list[Mathematics],
+    target: str,
+    arithmetic: Arithmetic,
+    found: Record,
+) -> Record:
+    """What is kept of a measurement: to which code it belongs, and the arithmetic that makes that code."""
+    kept = {"code": certificates.code_hash(bare_text(mathematics, siblings, target, arithmetic)), **found}
+    if not arithmetic.is_plain:
+        kept["in_floats"] = certificates.code_hash(bare_text(mathematics, siblings, target))
+        kept["arithmetic"] = arithmetic.as_data()
+    return kept
