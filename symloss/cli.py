@@ -286,14 +286,14 @@ def _certify_exhaustively(
 
 
 def _examined_data(item: Examined) -> dict[str, Any]:
-    from symloss.verify.certificate import record
+    from symloss.verify.certificate import as_data
 
     return {
         "loss": item.loss,
         "target": item.target,
         "certified": item.is_certified,
         "environment": dict(item.environment),
-        "measured": record(list(item.lines)),
+        "measured": as_data(list(item.lines)),
     }
 
 

@@ -448,9 +448,9 @@ def _study(form: Loss) -> Mathematics:
 
 def _as_record(found: Examined, mathematics: Mathematics, siblings: list[Mathematics]) -> certificates.Record:
     from symloss.measured import as_record
-    from symloss.verify.certificate import record
+    from symloss.verify.certificate import as_data
 
-    numbers = {"environment": dict(found.environment), "measured": record(list(found.lines))}
+    numbers = {"environment": dict(found.environment), "measured": as_data(list(found.lines))}
     return as_record(mathematics, siblings, found.target, found.arithmetic, numbers)
 
 

@@ -173,8 +173,8 @@ def as_table(results: list[dict[str, object]]) -> str:
         for name, part in zip(("value", "gradient", "hessian"), parts, strict=True):
             if not part["certified"]:
                 lines.append(f"    {name}: {part['bad_points']} points, {'; '.join(part['not_certified_in'][:1])}")
-    lines.append(f"good everywhere: {good} of {len(results)} losses, {functions} of {3 * len(results)} functions")
     lines.append("good in " + "; ".join(f"{name}: {count}" for name, count in numbers.most_common()))
+    lines.append(f"good everywhere: {good} of {len(results)} losses, {functions} of {3 * len(results)} functions")
     return "\n".join(lines)
 
 

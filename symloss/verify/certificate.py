@@ -92,7 +92,7 @@ def measure(
             yield Line(examiner.loss.name, module.target, mode, dtype, limit, measurement)
 
 
-def record(lines: list[Line]) -> dict[str, Any]:
+def as_data(lines: list[Line]) -> dict[str, Any]:
     """The lines of one module as nested data: dtype, mode where there are several, function."""
     nested: dict[str, Any] = {}
     for line in lines:
