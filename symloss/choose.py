@@ -189,12 +189,15 @@ def _tests(loss: Loss) -> list[Doubt]:
 
 
 def _of_parameter(item: Parameter) -> Doubt:
-    """Out of the ordinary: 16 times the default, a 16th of it, or three quarters of the way to a finite limit."""
-    lower, upper = item.domain.lower, item.domain.upper
-    size = abs(float(item.default)) or 1.0
-    highest = upper - (upper - float(item.default)) / 4 if math.isfinite(upper) else math.inf
-    lowest = size / _ORDINARY if lower >= 0 and item.default > 0 else 0.0
-    return Doubt(item.name, lowest, min(_ORDINARY * size, highest))
+    """Out of the ordinary: 16 times the default, a 16th of it, or most of the way to a finite limit.
+
+    That is three quarters, or half where the default is the other limit and so turns the parameter off.
+    """
+    lower, upper, default = item.domain.lower, item.domain.upper, float(item.default)
+    left = (upper - default) / (2 if default == lower else 4)
+    highest = upper - left if math.isfinite(upper) else math.inf
+    lowest = default / _ORDINARY if lower >= 0 and default > 0 else 0.0
+    return Doubt(item.name, lowest, min(_ORDINARY * (abs(default) or 1.0), highest))
 
 
 def _number(name: str, error: Error) -> float:
