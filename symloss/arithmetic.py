@@ -69,6 +69,16 @@ class Arithmetic:
 FLOATS = Arithmetic()
 
 
+def keeps_float32_digits(kernel: Kernel) -> frozenset[str]:
+    """The functions whose float32 results are, digit for digit, those that Keras prints."""
+    definitions = {name: [kernel.values[place].definition for place in kernel.needed_for(name)] for name in FUNCTIONS}
+    return frozenset(
+        name
+        for name, parts in definitions.items()
+        if name == "value" and any(isinstance(item, Apply) and item.operation == "closeness" for item in parts)
+    )
+
+
 def pair_kernel(kernel: Kernel, output: str) -> Kernel:
     """One output of the kernel for pairs of floats: what made up for rounding falls away."""
     return _widened(kernel, output, any_size=False)

@@ -45,11 +45,17 @@ class Choice:
 
 
 def choose(
-    loss: Loss, target: str, emit: Emit, dtypes: tuple[str, ...], points: int, oracle: Oracle
+    loss: Loss,
+    target: str,
+    emit: Emit,
+    dtypes: tuple[str, ...],
+    points: int,
+    oracle: Oracle,
+    kept: frozenset[str] = frozenset(),
 ) -> tuple[Arithmetic, tuple[Line, ...]]:
     """The arithmetic for one form, and the certificate of the code that ``emit`` makes of it.
 
-    ``emit`` gives the text of the module for an arithmetic.
+    ``emit`` gives the text of the module for an arithmetic; the functions in ``kept`` keep their float32 digits.
     """
     with tempfile.TemporaryDirectory() as folder:
         bench = _Bench(loss, target, emit, points, oracle, Path(folder))
@@ -60,7 +66,7 @@ def choose(
             _extend(bench, choice)
         before = choice.arithmetic
         if "float32" in dtypes:
-            _double(bench, choice)
+            _double(bench, choice, kept)
         for dtype in dtypes:  # one code serves both dtypes: what changed after it was measured is measured again
             changed = _changed(choice.arithmetic, FLOATS if dtype == "float32" else before)
             stale = tuple(name for name in changed if dtype == "float64" or name not in choice.arithmetic.doubled)
@@ -149,9 +155,9 @@ def _tried(bench: _Bench, choice: Choice, name: str, arithmetic: Arithmetic, dty
     return line
 
 
-def _double(bench: _Bench, choice: Choice) -> None:
+def _double(bench: _Bench, choice: Choice, kept: frozenset[str]) -> None:
     """float64 for every function that misses the limit in float32, and there what that then needs."""
-    for name in choice.failing("float32"):
+    for name in (item for item in choice.failing("float32") if item not in kept):
         doubled = replace(choice.arithmetic, doubled=choice.arithmetic.doubled | {name})
         line = _tried(bench, choice, name, doubled, "float32")
         already = doubled.extended.get(name)

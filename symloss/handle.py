@@ -125,6 +125,7 @@ class Handle:
         function and dtype; this takes seconds, and a minute where nearly everything needs mending. Raises
         UnsupportedError for a function that the arithmetic of the truth lacks.
         """
+        from symloss.arithmetic import keeps_float32_digits
         from symloss.choose import choose
         from symloss.verify.certificate import as_data, environment
         from symloss.verify.oracle import Oracle
@@ -138,6 +139,7 @@ class Handle:
             ("float64", "float32"),
             points,
             oracle,
+            keeps_float32_digits(mathematics.kernel),
         )
         found = {"environment": environment(oracle.numbers.name, "numpy"), "measured": as_data(list(lines))}
         record = as_record(mathematics, siblings, "numpy", arithmetic, found)

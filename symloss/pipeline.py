@@ -357,6 +357,7 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
 
 def _mended(form: Loss, source: Source, target: str, dtypes: tuple[str, ...], points: int, oracle: Oracle) -> Examined:
     """The module in the numbers that measurement chooses, and what was measured of it."""
+    from symloss.arithmetic import keeps_float32_digits
     from symloss.choose import choose
     from symloss.measured import bare_text
     from symloss.verify.certificate import environment
@@ -368,7 +369,8 @@ def _mended(form: Loss, source: Source, target: str, dtypes: tuple[str, ...], po
     def emit(arithmetic: Arithmetic) -> str:
         return bare_text(mathematics, studied, target, arithmetic)
 
-    arithmetic, lines = choose(form, target, emit, dtypes, points, oracle)
+    kept = keeps_float32_digits(mathematics.kernel)
+    arithmetic, lines = choose(form, target, emit, dtypes, points, oracle, kept)
     return Examined(form.name, target, lines, environment(oracle.numbers.name, target), arithmetic)
 
 
