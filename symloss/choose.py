@@ -64,6 +64,9 @@ def choose(
             bench.take(choice, choice.arithmetic, dtype, FUNCTIONS)
         if "float64" in dtypes:
             _extend(bench, choice)
+            if not choice.arithmetic.is_plain:  # all together once more, each on the zeros of the others as well
+                bench.take(choice, choice.arithmetic, "float64", FUNCTIONS)
+                _extend(bench, choice)
         before = choice.arithmetic
         if "float32" in dtypes:
             _double(bench, choice, kept)
@@ -120,7 +123,7 @@ class _Bench:
 def _extend(bench: _Bench, choice: Choice) -> None:
     """Dearer numbers for every function that misses the limit in float64."""
     for name in choice.failing("float64"):
-        in_floats = choice.arithmetic
+        in_floats = _in_floats(choice.arithmetic, name)
         in_pairs = replace(in_floats, paired=in_floats.paired | {name})
         if not (_with_tests(bench, choice, name, in_floats) or _with_tests(bench, choice, name, in_pairs)):
             _tried(bench, choice, name, _with(in_floats, name, ()))
@@ -140,6 +143,11 @@ def _with_tests(bench: _Bench, choice: Choice, name: str, base: Arithmetic) -> b
         line = _tried(bench, choice, name, _with(base, name, doubts))
         bad += line.measurement.bad
     return _is_safe(line)
+
+
+def _in_floats(arithmetic: Arithmetic, name: str) -> Arithmetic:
+    extended = {other: doubts for other, doubts in arithmetic.extended.items() if other != name}
+    return replace(arithmetic, extended=extended, paired=arithmetic.paired - {name})
 
 
 def _with(base: Arithmetic, name: str, doubts: tuple[Doubt, ...]) -> Arithmetic:

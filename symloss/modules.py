@@ -168,7 +168,7 @@ def certificate_lines(certificate: Mapping[str, Any] | None) -> list[str]:
 
 
 def _sentences(heading: str, functions: Mapping[str, Any]) -> list[str]:
-    limit, points = (functions["value"][key] for key in ("limit", "points"))
+    limit, points = functions["value"]["limit"], min(found["points"] for found in functions.values())
     worst = ", ".join(f"{name} {_shown_error(found['worst_conditioned'])}" for name, found in functions.items())
     lines = [f"{heading}: worst error in ulp/(1 + S), limit {limit:g}: {worst}; {points} points or more each."]
     for name, found in functions.items():
