@@ -70,13 +70,10 @@ FLOATS = Arithmetic()
 
 
 def keeps_float32_digits(kernel: Kernel) -> frozenset[str]:
-    """The functions whose float32 results are, digit for digit, those that Keras prints."""
-    definitions = {name: [kernel.values[place].definition for place in kernel.needed_for(name)] for name in FUNCTIONS}
-    return frozenset(
-        name
-        for name, parts in definitions.items()
-        if name == "value" and any(isinstance(item, Apply) and item.operation == "closeness" for item in parts)
-    )
+    """The functions whose float32 results are, digit for digit, those that Keras prints: values at most."""
+    definitions = (kernel.values[place].definition for place in kernel.needed_for("value"))
+    asks = any(isinstance(item, Apply) and item.operation == "closeness" for item in definitions)
+    return frozenset({"value"} if asks else ())
 
 
 def pair_kernel(kernel: Kernel, output: str) -> Kernel:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 
-from symloss.arithmetic import FLOATS, FUNCTIONS, Arithmetic, Doubt
+from symloss.arithmetic import FLOATS, FUNCTIONS, Arithmetic, Doubt, keeps_float32_digits
 from symloss.declare import ClassLabel, Loss
 from symloss.declare.loss import Parameter
+from symloss.measured import bare_text
+from symloss.modules import Mathematics
 from symloss.verify.certificate import DTYPES, Line, measure
 from symloss.verify.measure import Error, Examiner
 from symloss.verify.modules import NumpyModule, TensorflowModule, open_module
@@ -42,6 +44,23 @@ class Choice:
     def failing(self, dtype: str) -> tuple[str, ...]:
         """The functions that miss the limit, or barely meet it."""
         return tuple(name for name in FUNCTIONS if not _is_safe(self.lines[dtype, name]))
+
+
+def choose_for(
+    mathematics: Mathematics,
+    siblings: list[Mathematics],
+    target: str,
+    dtypes: tuple[str, ...],
+    points: int,
+    oracle: Oracle,
+) -> tuple[Arithmetic, tuple[Line, ...]]:
+    """The arithmetic for one form among its siblings, and the certificate of the module that it makes."""
+
+    def emit(arithmetic: Arithmetic) -> str:
+        return bare_text(mathematics, siblings, target, arithmetic)
+
+    kept = keeps_float32_digits(mathematics.kernel)
+    return choose(mathematics.loss, target, emit, dtypes, points, oracle, kept)
 
 
 def choose(

@@ -16,7 +16,7 @@ from symloss.document import fragment, with_definitions
 from symloss.errors import DeclarationError, MissingFrameworkError
 from symloss.kinks import Kink
 from symloss.mathematics import study
-from symloss.measured import as_record, bare_text, measured
+from symloss.measured import as_record, measured
 from symloss.modules import Mathematics, Provenance, module_text
 from symloss.targets import find
 
@@ -125,22 +125,13 @@ class Handle:
         function and dtype; this takes seconds, and a minute where nearly everything needs mending. Raises
         UnsupportedError for a function that the arithmetic of the truth lacks.
         """
-        from symloss.arithmetic import keeps_float32_digits
-        from symloss.choose import choose
+        from symloss.choose import choose_for
         from symloss.verify.certificate import as_data, environment
         from symloss.verify.oracle import Oracle
 
         oracle = Oracle(self.declaration)
         mathematics, siblings = self._mathematics, self._siblings
-        arithmetic, lines = choose(
-            self.declaration,
-            "numpy",
-            lambda arithmetic: bare_text(mathematics, siblings, "numpy", arithmetic),
-            ("float64", "float32"),
-            points,
-            oracle,
-            keeps_float32_digits(mathematics.kernel),
-        )
+        arithmetic, lines = choose_for(mathematics, siblings, "numpy", ("float64", "float32"), points, oracle)
         found = {"environment": environment(oracle.numbers.name, "numpy"), "measured": as_data(list(lines))}
         record = as_record(mathematics, siblings, "numpy", arithmetic, found)
         return Handle(self.declaration, self.declared, self._origin, self._argument, {"numpy": {self.name: record}})

@@ -357,20 +357,13 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
 
 def _mended(form: Loss, source: Source, target: str, dtypes: tuple[str, ...], points: int, oracle: Oracle) -> Examined:
     """The module in the numbers that measurement chooses, and what was measured of it."""
-    from symloss.arithmetic import keeps_float32_digits
-    from symloss.choose import choose
-    from symloss.measured import bare_text
+    from symloss.choose import choose_for
     from symloss.verify.certificate import environment
 
     loss = next(loss for loss in source.losses() if form.name in {item.name for item in loss.generated_forms()})
     studied = [_study(item) for item in loss.generated_forms()]
     mathematics = next(item for item in studied if item.loss.name == form.name)
-
-    def emit(arithmetic: Arithmetic) -> str:
-        return bare_text(mathematics, studied, target, arithmetic)
-
-    kept = keeps_float32_digits(mathematics.kernel)
-    arithmetic, lines = choose(form, target, emit, dtypes, points, oracle, kept)
+    arithmetic, lines = choose_for(mathematics, studied, target, dtypes, points, oracle)
     return Examined(form.name, target, lines, environment(oracle.numbers.name, target), arithmetic)
 
 

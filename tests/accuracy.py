@@ -124,23 +124,17 @@ def main() -> None:
 
 def measured(task: tuple[str, int]) -> dict[str, object]:
     """The certificate of one loss in float64 and the numbers it was computed in, or the error that it ends with."""
-    from symloss.choose import choose
+    from symloss.choose import choose_for
     from symloss.errors import SymlossError
     from symloss.mathematics import study
-    from symloss.modules import Provenance, module_text
-    from symloss.targets import find
     from symloss.verify.oracle import Oracle
 
     name, points = task
     loss = LOSSES[name]
 
-    def emit(arithmetic: Arithmetic) -> str:
-        provenance = Provenance("", "", "", (), None, arithmetic)
-        return module_text(mathematics, find("numpy"), provenance, [mathematics])
-
     try:
         mathematics = study(loss)
-        arithmetic, lines = choose(loss, "numpy", emit, ("float64",), points, Oracle(loss))
+        arithmetic, lines = choose_for(mathematics, [mathematics], "numpy", ("float64",), points, Oracle(loss))
     except SymlossError as error:
         return {"name": name, "error": str(error)}
     found = {line.measurement.function: line.as_data() | {"numbers": _numbers(arithmetic, line)} for line in lines}
