@@ -6,7 +6,7 @@ Measurement chooses: a function goes to dearer numbers only where floats miss th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -117,7 +117,9 @@ class _Widening:
     def move(self, position: int) -> None:
         """Record what a value of the kernel becomes."""
         value = self.kernel.values[position]
-        self.moved[position] = self._become(value.definition, value.name)
+        moved = self.moved[position] = self._become(value.definition, value.name)
+        if value.note and not self.any_size and isinstance(self.values[moved].definition, Apply):
+            self.values[moved] = replace(self.values[moved], note=value.note)
 
     def _become(self, definition: Apply | Constant | Input, name: str) -> int:
         if not isinstance(definition, Apply):

@@ -219,6 +219,10 @@ class sigmoid_minus_label(Atom):
     """``sigmoid(x) - c`` for a label c between 0 and 1. Values only, never differentiated."""
 
 
+class sigmoid_contrast(Atom):
+    """``p sigmoid(x) - q sigmoid(-x)`` for non-negative p and q. Values only, never differentiated."""
+
+
 class softmax_minus_label(Atom):
     """``s - c`` for a softmax s and a label c between 0 and 1. Values only, never differentiated."""
 

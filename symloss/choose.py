@@ -123,7 +123,9 @@ class _Bench:
         """The functions of the module that this arithmetic makes, in one dtype."""
         module = self._module(arithmetic)
         if dtype not in self.examiners:
-            self.examiners[dtype] = Examiner(self.loss, DTYPES[dtype], self.oracle, module.fixed)
+            self.examiners[dtype] = Examiner(
+                self.loss, DTYPES[dtype], self.oracle, module.fixed, flushes=module.flushes
+            )
         return measure(self.examiners[dtype], module, dtype, self.points, functions)
 
     def take(self, choice: Choice, arithmetic: Arithmetic, dtype: str, functions: tuple[str, ...]) -> None:

@@ -93,7 +93,8 @@ def _derive_elementwise(loss: Loss, expression: Expr, definitions: list[Definiti
     gradient = chain.derivative(expression)
     hessian = chain.derivative(gradient)
     value, slope, curvature = (
-        finish(split_by_label(item, loss, fired), fired) for item in (expression, gradient, hessian)
+        finish(split_by_label(spell_out_residual(item, definitions), loss, fired), fired)
+        for item in (expression, gradient, hessian)
     )
     steps = {
         "gradient": (chain.bare(expression), gradient, slope),
@@ -225,6 +226,22 @@ def name_differences(loss: Loss, expression: Expr) -> tuple[Expr, list[Definitio
     if named.has(margin) and not named.has(pred):
         return named, [Definition(margin, true * pred)]
     return expression, []
+
+
+def spell_out_residual(expression: Expr, definitions: list[Definition]) -> Expr:
+    """Put differences of inputs back where a sum gets shorter: ``(p - y) - p`` is ``-y``, and does not cancel."""
+    found = [item for item in definitions if item.symbol.name.startswith("residual") and item.expression.is_Add]
+
+    def spelled(node: Basic) -> Basic:
+        for item in found:
+            factor = node.coeff(item.symbol)
+            if factor != 0:
+                other = node - factor * item.symbol + sympy.expand(factor * item.expression)
+                if len(sympy.Add.make_args(other)) < len(node.args):
+                    return other
+        return node
+
+    return expression.replace(lambda node: isinstance(node, sympy.Add), spelled) if found else expression
 
 
 def free_name(name: str, loss: Loss) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -46,19 +47,24 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class Line:
-    """One assignment of generated code."""
+    """One assignment of generated code, and what its form avoids."""
 
     name: str
     code: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Program:
-    """The lines that compute some outputs, the expressions of the results, and the inputs they use, in order."""
+    """The lines that compute some outputs, the expressions of the results, and the inputs they use, in order.
+
+    ``notes`` say what the forms within the results avoid.
+    """
 
     lines: tuple[Line, ...]
     results: tuple[str, ...]
     inputs: frozenset[str]
+    notes: tuple[str, ...] = ()
 
 
 def emit(kernel: Kernel, target: Target, *outputs: str) -> Program:
@@ -89,22 +95,38 @@ class _Emitter:
         self.texts: dict[int, tuple[str, int]] = {}
         self.taken = {value.definition.name for value in kernel.values if isinstance(value.definition, Input)}
         self.lines: list[Line] = []
+        self.noted: set[str] = set()
+        self.pending: dict[int, tuple[str, ...]] = {}  # notes of values that are written where they are used
         self.output_names = {kernel.outputs[output]: output for output in reversed(outputs)}
 
     def program(self) -> Program:
         for position in self.needed:
             self._write(position)
-        results = tuple(self.texts[self.kernel.outputs[output]][0] for output in self.outputs)
-        return Program(tuple(self.lines), results, self.kernel.inputs(*self.outputs))
+        positions = [self.kernel.outputs[output] for output in self.outputs]
+        results = tuple(self.texts[position][0] for position in positions)
+        notes = self._said_once(note for position in positions for note in self.pending.get(position, ()))
+        return Program(tuple(self.lines), results, self.kernel.inputs(*self.outputs), notes)
 
     def _write(self, position: int) -> None:
         value = self.kernel.values[position]
         text, binds = self._text(value)
+        if isinstance(value.definition, Apply):
+            inside = [note for operand in value.definition.operands for note in self.pending.get(operand, ())]
+            self.pending[position] = (*inside, value.note) if value.note else tuple(inside)
         if isinstance(value.definition, Apply) and self._deserves_a_line(position, value, text):
             name = self._free_name(self.output_names.get(position) or value.name or _fallback_name(value))
-            self.lines.append(Line(name, text))
+            self._assign(name, text, position)
             text, binds = name, CALL
         self.texts[position] = (text, binds)
+
+    def _assign(self, name: str, text: str, position: int) -> None:
+        self.lines.append(Line(name, text, self._said_once(self.pending.pop(position, ()))))
+
+    def _said_once(self, notes: Iterable[str]) -> tuple[str, ...]:
+        """The notes that no earlier line has."""
+        fresh = tuple(note for note in dict.fromkeys(notes) if note not in self.noted)
+        self.noted |= set(fresh)
+        return fresh
 
     def _deserves_a_line(self, position: int, value: Value, text: str) -> bool:
         if position in self.output_names:
@@ -153,7 +175,7 @@ class _Emitter:
             if not isinstance(value.definition, Apply) or len(self.texts[longest][0]) < 20:
                 return
             name = self._free_name(value.name or _fallback_name(value))
-            self.lines.append(Line(name, self.texts[longest][0]))
+            self._assign(name, self.texts[longest][0], longest)
             self.texts[longest] = (name, CALL)
 
     def _operand(self, position: int, spelling: Spelling, place: int) -> str:

@@ -110,11 +110,12 @@ class Apply:
 
 @dataclass(frozen=True)
 class Value:
-    """What is computed, its kind, and the name it should carry in code (empty where none was given)."""
+    """What is computed, its kind, and the name and the comment it should carry in code (empty where it has none)."""
 
     definition: Input | Constant | Apply
     kind: str
     name: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ The order of operations is decided here, because it is part of the result: equal
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import sympy
@@ -100,7 +101,7 @@ class Lowering:
             position = self._numbers[definition]
             known = self.values[position]
             if name and not known.name:
-                self.values[position] = Value(known.definition, known.kind, name)
+                self.values[position] = replace(known, name=name)
             return position
         self.values.append(Value(definition, kind, name))
         self._numbers[definition] = len(self.values) - 1
@@ -110,7 +111,14 @@ class Lowering:
         """Give a computed value a name; the author's names win over those of stable forms."""
         known = self.values[position]
         if isinstance(known.definition, Apply) and (by_author or not known.name):
-            self.values[position] = Value(known.definition, known.kind, name)
+            self.values[position] = replace(known, name=name)
+        return position
+
+    def note(self, position: int, note: str) -> int:
+        """Say in a comment what the form of a computed value avoids; the first to say so wins."""
+        known = self.values[position]
+        if note and isinstance(known.definition, Apply) and not known.note:
+            self.values[position] = replace(known, note=note)
         return position
 
     def named(self, expression: Expr, name: str) -> int:
@@ -158,7 +166,7 @@ class Lowering:
             return self.apply("select", self._label_flag(), self.constant(1), self.constant(0), name="one_hot")
         form = stable_forms.FORMS.get(type(expression))
         if form is not None:
-            return form(self, expression)
+            return self.note(form.lower(self, expression), form.avoids)
         if isinstance(expression, relational.Relational | boolalg.BooleanFunction):
             return self._condition(expression)
         match expression:
@@ -299,7 +307,7 @@ class Lowering:
             lost = error if lost is None else self.apply("add", lost, error)
             total = self.apply("add", total, term)
         assert lost is not None
-        return self.apply("add", total, lost)
+        return self.note(self.apply("add", total, lost), "the terms may cancel: with what every addition rounds away")
 
     def _all_but_label(self, terms: list[Expr]) -> int | None:
         """``Σ_k u_k - u_c`` is summed without the label's entry: what is left of a confident prediction is small."""
@@ -315,7 +323,8 @@ class Lowering:
             return None
         entries = self.lower(total.body(total.axis.index("k")))
         kept = self.apply("select", self._label_flag(), self.constant(0), entries)
-        return self.apply("sum_over_axis", kept, name="all_but_label")
+        whole = self.apply("sum_over_axis", kept, name="all_but_label")
+        return self.note(whole, "whole minus label cancels for a confident prediction: the others are added")
 
     def _product(self, expression: Expr) -> int:
         coefficient, rest = expression.as_coeff_Mul()
@@ -459,6 +468,7 @@ class Lowering:
         signed = self.apply("multiply", self.apply("sign", self.lower(size.args[0])), rounded)
         gap = self.apply("subtract", self.lower(size), self.lower(sides[sizes.index(False)]))
         beyond = self.apply("add", gap, signed, name="beyond")
+        self.note(beyond, "with what rounding took from the residual, which must not move it across the jump")
         pair = (beyond, self.constant(0)) if sizes[0] else (self.constant(0), beyond)
         return self.apply(operation, *pair)
 
@@ -563,7 +573,8 @@ class Lowering:
         assert isinstance(quotient, Apply)
         first, second = quotient.operands
         small = stable_forms.log_of_quotient(self, share, first, second, safe)
-        return self.apply("select", is_large, self.apply("log1p", self.apply("negate", rest)), small)
+        result = self.apply("select", is_large, self.apply("log1p", self.apply("negate", rest)), small)
+        return self.note(result, "the logarithm of a share close to 1 keeps no digit: log1p of what the others have")
 
 
 def _base_and_exponent(factor: Expr) -> tuple[Expr, Expr]:

@@ -14,6 +14,7 @@ from symloss.simplify import tidy
 from symloss.stabilise import finish, lift
 
 _MAGNIFIED = 2.25  # times half an ulp of the residual, on top of what the result's own roundings come to
+_LONGEST_SLOPE = 100  # operations; where it takes more, twice the digits are the better way
 _SIZES = tuple(sympy.Rational(11, 10) ** power for power in range(-24, 72, 4))  # residuals, where parameters are 1
 
 
@@ -30,7 +31,7 @@ def keep_residual_exact(derivation: Derivation) -> Derivation:
     kept = {}
     for part, slope in slopes.items():
         result: Expr = getattr(derivation, part)
-        if _is_magnified(derivation, result, slope, residual):
+        if sympy.count_ops(slope) <= _LONGEST_SLOPE and _is_magnified(derivation, result, slope, residual):
             kept[part] = with_rounding_error(result, slope, residual)
     return replace(derivation, **kept)  # type: ignore[arg-type]
 

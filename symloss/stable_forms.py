@@ -6,7 +6,8 @@ Every form is free of NaN and of false zeros on the whole float range, and share
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -175,7 +176,8 @@ def hypotenuse_inverse_power(lowering: Lowering, z: Expr, exponent: int) -> int:
     plain = lowering.apply("divide", raised, bottom, name="inverse_power")
     relative = lowering.apply("divide", missing, whole)
     share = lowering.apply("multiply", lowering.constant(Fraction(exponent, 2)), relative)
-    return lowering.apply("subtract", plain, lowering.apply("multiply", share, plain))
+    result = lowering.apply("subtract", plain, lowering.apply("multiply", share, plain))
+    return lowering.note(result, "over the larger leg, z^2 leaves the floats; less what rounding their sum adds")
 
 
 def _repeated(lowering: Lowering, position: int, times: int) -> int:
@@ -269,7 +271,8 @@ def log_of_quotient(lowering: Lowering, quotient: int, first: int, second: int, 
     if safe is not None:
         parts = [lowering.apply("select", safe, one, part) for part in parts]
     logs = [lowering.constant(0) if part == one else lowering.apply("log", part) for part in parts]
-    return lowering.apply("select", fits, whole, lowering.apply("subtract", *logs), name="log_quotient")
+    result = lowering.apply("select", fits, whole, lowering.apply("subtract", *logs), name="log_quotient")
+    return lowering.note(result, "a difference of logarithms where the quotient leaves the floats")
 
 
 def ratio_excess(lowering: Lowering, node: Expr) -> int:
@@ -431,6 +434,25 @@ def sigmoid_minus_label(lowering: Lowering, node: Expr) -> int:
     bottom = lowering.apply("add", lowering.constant(1), decay)
     excess = lowering.apply("divide", lowering.apply("select", is_small, near, far), bottom, name="excess")
     return lowering.apply("select", is_negative, lowering.apply("negate", excess), excess)
+
+
+def sigmoid_contrast(lowering: Lowering, node: Expr) -> int:
+    """``q sigmoid(-x) expm1(x + log p - log q)`` where both terms are close, else their difference.
+
+    The distance from the zero is then as exact as the logarithms of p and q are.
+    """
+    x, p, q = node.args
+    weight, zero, one = lowering.lower(q), lowering.constant(0), lowering.constant(1)
+    is_positive = lowering.apply("less", zero, weight)
+    logarithm = lowering.apply("log", lowering.apply("select", is_positive, weight, one), name="log_target")
+    shifted = sympy.expand(x + sympy.expand_log(sympy.log(p)))
+    gap = lowering.apply("subtract", lowering.lower(shifted), logarithm, name="gap")
+    is_close = lowering.apply("less_equal", lowering.apply("absolute", gap), lowering.constant(Fraction(1, 2)))
+    is_near = lowering.apply("logical_and", is_positive, is_close, name="is_near")
+    second = lowering.lower(q * atoms.sigmoid(-x))
+    near = lowering.apply("multiply", second, lowering.apply("expm1", gap))
+    far = lowering.apply("subtract", lowering.lower(p * atoms.sigmoid(x)), second)
+    return lowering.apply("select", is_near, near, far)
 
 
 def difference(lowering: Lowering, node: Expr) -> int:
@@ -604,7 +626,8 @@ def _cosine(lowering: Lowering, u: Binder, v: Binder) -> int:
     divisor = lowering.apply("multiply", *lengths)
     is_zero = lowering.apply("equal", divisor, lowering.constant(0))
     safe = lowering.apply("select", is_zero, lowering.constant(1), divisor)
-    return lowering.apply("divide", product, safe, name="cosine")
+    cosine = lowering.apply("divide", product, safe, name="cosine")
+    return lowering.note(cosine, "squares leave the floats, sums cancel: over powers of two, in twice the precision")
 
 
 def _halves(lowering: Lowering, pair: int) -> tuple[int, int]:
@@ -670,53 +693,90 @@ def share(lowering: Lowering, node: Binder) -> int:
     return lowering.apply("divide", _at(lowering, node, entries), whole, name="share")
 
 
-Form = Callable[["Lowering", Expr], int]
+@dataclass(frozen=True)
+class Form:
+    """How an atom is lowered, and the comment in generated code: what its definition, taken literally, would do."""
 
-FORMS: dict[type[Basic], Form] = {
-    atoms.softplus: softplus,
-    atoms.sigmoid: sigmoid,
-    atoms.exp_minus_one: exp_minus_one,
-    atoms.exp_excess: exp_excess,
-    atoms.logcosh: logcosh,
-    atoms.tangent_h: tangent_h,
-    atoms.secant_h: secant_h,
-    atoms.hypotenuse: hypotenuse,
-    atoms.hypotenuse_excess: hypotenuse_excess,
-    atoms.hypotenuse_gain: hypotenuse_gain,
-    atoms.hypotenuse_leg: hypotenuse_leg,
-    atoms.one_minus_over: one_minus_over,
-    atoms.hypotenuse_unit: hypotenuse_unit,
-    atoms.hypotenuse_inverse: hypotenuse_inverse,
-    atoms.log_hypotenuse: log_hypotenuse,
-    atoms.magnitude: magnitude,
-    atoms.sign_of: sign_of,
-    atoms.maximum: maximum,
-    atoms.minimum: minimum,
-    atoms.exceeds: exceeds,
-    atoms.log_ratio: log_ratio,
-    atoms.ratio_excess: ratio_excess,
-    atoms.over: over,
-    atoms.finite_over: finite_over,
-    atoms.xlogy: xlogy,
-    atoms.xexpy: xexpy,
-    atoms.exp_difference: exp_difference,
-    atoms.with_rounding_error: with_rounding_error,
-    atoms.exp_minus_product: exp_minus_product,
-    atoms.sigmoid_minus_label: sigmoid_minus_label,
-    atoms.softmax_minus_label: softmax_minus_label,
-    atoms.perpendicular: perpendicular,
-    atoms.unit_rest: unit_rest,
-    atoms.difference: difference,
-    atoms.power: power,
-    atoms.power_quotient: power_quotient,
-    clamp: limited,
-    Total: total,
-    LogSumExp: log_sum_exp,
-    LogSoftmax: log_softmax,
-    Softmax: softmax,
-    SoftmaxComplement: softmax_complement,
-    Norm: norm,
-    Unit: unit,
-    Share: share,
-    ShareComplement: share_complement,
+    lower: Callable[[Lowering, Expr], int]
+    avoids: str = ""
+
+
+FORMS: Mapping[type[Basic], Form] = {
+    atoms.softplus: Form(softplus, "log(1 + exp(x)) overflows for large x, and is 0 for very negative ones"),
+    atoms.sigmoid: Form(sigmoid, "exp(x) / (1 + exp(x)) is inf/inf for large x"),
+    atoms.exp_minus_one: Form(exp_minus_one, "exp(x) - 1 keeps no digit beside x = 0"),
+    atoms.exp_excess: Form(exp_excess, "exp(x) - 1 - x keeps no digit beside x = 0: its series there"),
+    atoms.logcosh: Form(logcosh, "cosh(x) overflows for large x, and log(cosh(x)) is 0 beside x = 0"),
+    atoms.tangent_h: Form(tangent_h),
+    atoms.secant_h: Form(secant_h, "cosh(x) overflows for large x"),
+    atoms.hypotenuse: Form(hypotenuse, "over the larger leg: z^2 in sqrt(1 + z^2) leaves the floats"),
+    atoms.hypotenuse_excess: Form(
+        hypotenuse_excess, "over the larger leg, z^2 leaves the floats; sqrt(1 + z^2) - 1 is 0 beside z = 0"
+    ),
+    atoms.hypotenuse_gain: Form(
+        hypotenuse_gain, "over the larger leg, a^2 + b^2 leaves the floats; its root minus b cancels beside a = 0"
+    ),
+    atoms.hypotenuse_leg: Form(hypotenuse_leg, "over the larger leg: a^2 + b^2 leaves the floats"),
+    atoms.one_minus_over: Form(
+        one_minus_over, "1 - c/q cancels where q is close to c: the difference of the two, or of their complements"
+    ),
+    atoms.hypotenuse_unit: Form(hypotenuse_unit, "over the larger leg: z / sqrt(1 + z^2) is inf/inf for large z"),
+    atoms.hypotenuse_inverse: Form(hypotenuse_inverse, "over the larger leg: z^2 in 1/sqrt(1 + z^2) leaves the floats"),
+    atoms.log_hypotenuse: Form(log_hypotenuse, "z^2 overflows for large z, and log(1 + z^2) is 0 beside z = 0"),
+    atoms.magnitude: Form(magnitude),
+    atoms.sign_of: Form(sign_of),
+    atoms.maximum: Form(maximum),
+    atoms.minimum: Form(minimum),
+    atoms.exceeds: Form(exceeds),
+    atoms.log_ratio: Form(
+        log_ratio, "log(a/b) keeps no digit where a is close to b: log1p of their relative distance there"
+    ),
+    atoms.ratio_excess: Form(
+        ratio_excess, "a/b - 1 - log(a/b) cancels where a is close to b: the series of atanh there"
+    ),
+    atoms.over: Form(over, "0/0 is 0 here"),
+    atoms.finite_over: Form(finite_over, "0 where the divisor is 0"),
+    atoms.xlogy: Form(xlogy, "0 log(0) is 0 here"),
+    atoms.xexpy: Form(xexpy, "exp(b) by halves: it leaves the floats before its product with a does"),
+    atoms.exp_difference: Form(
+        exp_difference, "exp(a) - y exp(b) cancels where the terms are close: expm1 of their logarithms' distance there"
+    ),
+    atoms.with_rounding_error: Form(
+        with_rounding_error, "what rounding took from the residual decides how far its zero is"
+    ),
+    atoms.exp_minus_product: Form(
+        exp_minus_product, "inf - inf where both terms overflow: divided by half of the exponential there"
+    ),
+    atoms.sigmoid_minus_label: Form(
+        sigmoid_minus_label, "sigmoid(x) - c cancels for a right prediction: both labels weighted apart"
+    ),
+    atoms.sigmoid_contrast: Form(
+        sigmoid_contrast, "p sigmoid(x) - q sigmoid(-x) cancels where they are close: expm1 of their distance there"
+    ),
+    atoms.softmax_minus_label: Form(
+        softmax_minus_label, "softmax - c cancels for a right prediction: both labels weighted apart"
+    ),
+    atoms.perpendicular: Form(
+        perpendicular, "u - (u . v) v cancels for nearly parallel vectors: the dividend in twice the precision"
+    ),
+    atoms.unit_rest: Form(unit_rest, "1 - v^2 cancels for v close to 1: the dividend in twice the precision"),
+    atoms.difference: Form(difference),
+    atoms.power: Form(power),
+    atoms.power_quotient: Form(
+        power_quotient, "b^e / b^n is 0/0 at b = 0, b^e leaves the floats early: by halves of e - n"
+    ),
+    clamp: Form(limited),
+    Total: Form(total),
+    LogSumExp: Form(
+        log_sum_exp, "shifted by the largest score: exp overflows; the others are summed apart: 1 + 1e-20 is 1"
+    ),
+    LogSoftmax: Form(
+        log_softmax, "shifted by the largest score: exp overflows; the others are summed apart: 1 + 1e-20 is 1"
+    ),
+    Softmax: Form(softmax, "shifted by the largest score: exp overflows"),
+    SoftmaxComplement: Form(softmax_complement, "1 - softmax cancels for a confident class: the sum of the others"),
+    Norm: Form(norm, "over the largest entry: squares leave the floats"),
+    Unit: Form(unit, "over the largest entry: squares leave the floats"),
+    Share: Form(share),
+    ShareComplement: Form(share_complement, "1 - share cancels for a dominant entry: the sum of the others"),
 }

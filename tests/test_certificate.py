@@ -227,8 +227,8 @@ def load_metadata(name):
 def test_tensorflow_is_as_good_in_every_mode(name, mode):
     """Values and gradients of a short grid, subnormals exempt."""
     module = module_of(name, "tensorflow")
-    found = Examiner(FORMS[name], np.float64, None, module.fixed).measure(
-        module.evaluator(mode), limit=8.0, count=300, flushes=True
+    found = Examiner(FORMS[name], np.float64, None, module.fixed, flushes=True).measure(
+        module.evaluator(mode), limit=8.0, count=300
     )
     for measurement in found:
         if (name, measurement.function) != ("cosine_similarity", "hessian"):  # it goes through the vector product

@@ -33,20 +33,21 @@ def _minus_power_of_sum(node: Expr) -> Expr | None:
 
 
 def _one_minus_quotient(node: Expr) -> Expr | None:
-    """``c - c a/b`` is ``c (b - a)/b`` where terms of a are terms of b."""
+    """``c - c a/b`` is ``c (b - a)/b`` where terms of a are terms of b; c may hold divisors b itself."""
     if not isinstance(node, sympy.Add):
         return None
     for term in node.args:
         for factor in sympy.Mul.make_args(term):
-            if not (isinstance(factor, sympy.Pow) and factor.exp == -1 and isinstance(factor.base, sympy.Add)):
+            below, exponent = factor.as_base_exp()
+            if not (isinstance(below, sympy.Add) and exponent.is_Integer and exponent.is_negative):
                 continue
-            below = factor.base
             for constant in node.args:
-                above = -term / factor / constant
+                number, rest = constant.as_coeff_Mul()  # SymPy would distribute the number over the divisor
+                above = -term * below / rest / number
                 gap = below - above
                 if constant != term and len(sympy.Add.make_args(gap)) < len(below.args):
-                    rest = [other for other in node.args if other not in (term, constant)]
-                    return sympy.Add(*rest, constant * gap / below)
+                    others = [other for other in node.args if other not in (term, constant)]
+                    return sympy.Add(*others, constant * gap / below)
     return None
 
 

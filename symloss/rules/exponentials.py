@@ -6,22 +6,24 @@ import sympy
 from sympy import Expr
 
 from symloss.atoms import exp_excess, exp_minus_one, secant_h, sigmoid
+from symloss.declare import Data
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
 
 
 def exponents_of(sum_: Expr) -> list[Expr] | None:
-    """The ``u + log c`` of every term of a sum of ``c e^u`` (c > 0); None for anything else."""
+    """The ``u + log c`` of every term of a sum of ``c e^u``, c a positive number or parameter; None for anything else."""
     if not isinstance(sum_, sympy.Add) or not sum_.has(sympy.exp):
         return None
     exponents = []
     for term in sum_.args:
-        coefficient, rest = term.as_coeff_Mul()
-        if not coefficient.is_positive or not (rest == 1 or isinstance(rest, sympy.exp)):
+        factors = sympy.Mul.make_args(term)
+        exponent = sympy.Add(*[factor.args[0] for factor in factors if isinstance(factor, sympy.exp)])
+        coefficient = sympy.Mul(*[factor for factor in factors if not isinstance(factor, sympy.exp)])
+        if not coefficient.is_positive or coefficient.has(Data, sympy.Function):
             return None
-        exponent = rest.args[0] if isinstance(rest, sympy.exp) else sympy.Integer(0)
-        exponents.append(exponent + sympy.log(coefficient))
+        exponents.append(exponent + sympy.expand_log(sympy.log(coefficient)))
     return exponents
 
 
@@ -59,6 +61,14 @@ def _exponential_into_sigmoid(node: Expr) -> Expr | None:
     for base, count in powers.items():
         if not isinstance(base, sigmoid) or not count.is_Integer:
             continue
+        shift = sympy.expand(exponent + base.args[0])  # e^x sigmoid(log c - x) is c sigmoid(x - log c)
+        if (
+            shift != 0
+            and not shift.has(Data)
+            and shift.free_symbols < exponent.free_symbols | base.args[0].free_symbols
+        ):
+            rest = sympy.Mul(*[item**number for item, number in powers.items() if item != base])
+            return sympy.exp(shift) * rest * base ** (count - 1) * sigmoid(-base.args[0])
         times = sympy.cancel(-exponent / base.args[0])
         if times.is_Integer and 0 < times <= count:
             rest = sympy.Mul(*[item**number for item, number in powers.items() if item != base])

@@ -18,6 +18,7 @@ from symloss.atoms import (
     perpendicular,
     ratio_excess,
     sigmoid,
+    sigmoid_contrast,
     sigmoid_minus_label,
     softmax_minus_label,
     tangent_h,
@@ -206,6 +207,19 @@ def _sigmoids_of_both_labels(node: Expr) -> Expr | None:
             label = -second / sigmoid(-share.args[0])
             if not label.has(sigmoid) and not label.is_number and sympy.expand(first / share + label) == 1:
                 return sigmoid_minus_label(share.args[0], label)
+    return None
+
+
+def _weighted_sigmoids(node: Expr) -> Expr | None:
+    """``p sigmoid(x) - q sigmoid(-x)`` is ``p tanh(x/2)`` for p = q, else zero where ``e^x = q/p``."""
+    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+        return None
+    for first, second in (node.args, node.args[::-1]):
+        for share in (factor for factor in sympy.Mul.make_args(first) if isinstance(factor, sigmoid)):
+            p, q = first / share, -second / sigmoid(-share.args[0])
+            if p.has(sigmoid) or q.has(sigmoid) or not p.is_positive or not q.is_nonnegative:
+                continue
+            return p * tangent_h(share.args[0] / 2) if p == q else sigmoid_contrast(share.args[0], p, q)
     return None
 
 
@@ -399,5 +413,12 @@ RULES = (
         "(1 - c) sigmoid(x) - c sigmoid(-x) cancels at x = 0 for a label of 1/2",
         "sigmoid(x) + sigmoid(-x) = 1",
         lambda: (1 - _a / 9) * sigmoid(_x) - _a / 9 * sigmoid(-_x),
+    ),
+    Rule(
+        "contrast of sigmoids",
+        _weighted_sigmoids,
+        "p sigmoid(x) - q sigmoid(-x) cancels beside its zero",
+        "p e^x - q = q expm1(x - log(q/p))",
+        lambda: _a * sigmoid(_x) - _b * sigmoid(-_x),
     ),
 )

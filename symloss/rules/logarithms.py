@@ -8,7 +8,7 @@ import sympy
 from sympy import Expr
 
 from symloss.atoms import log_hypotenuse, log_ratio, logcosh, sigmoid, softplus
-from symloss.declare import LogSoftmax, LogSumExp, Softmax, Total, sum_over
+from symloss.declare import Data, LogSoftmax, LogSumExp, Softmax, Total, sum_over
 from symloss.declare.axes import fresh_index
 from symloss.rules.exponentials import exponents_of, two_exponentials
 from symloss.rules.powers import one_plus_square
@@ -114,18 +114,23 @@ def _difference_of_logs(node: Expr) -> Expr | None:
 
 
 def _softplus_minus_line(node: Expr) -> Expr | None:
-    """``softplus(x) - c x`` is ``c softplus(-x) + (1 - c) softplus(x)``."""
+    """``c softplus(x) - w x`` is ``w softplus(-x) + (c - w) softplus(x)``; x may be shifted by what is known."""
     if not isinstance(node, sympy.Add):
         return None
     for term in node.args:
-        if not isinstance(term, softplus):
+        found = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, softplus)]
+        if len(found) != 1:
             continue
-        x = term.args[0]
-        for other in node.args:
-            weight = sympy.cancel(-other / x)
-            if other != term and weight != 0 and not weight.has(*x.free_symbols) and weight.is_nonnegative:
-                rest = [item for item in node.args if item not in (term, other)]
-                return sympy.Add(*rest, weight * softplus(-x) + (1 - weight) * softplus(x))
+        x, coefficient = found[0].args[0], term / found[0]
+        for line in dict.fromkeys([x, *(part for part in sympy.Add.make_args(x) if part.has(Data))]):
+            for other in node.args:
+                weight = sympy.cancel(-other / line)
+                left = coefficient - weight
+                if other == term or weight == 0 or weight.has(*line.free_symbols) or not weight.is_nonnegative:
+                    continue
+                if coefficient == 1 or left.is_nonnegative:
+                    rest = [item for item in node.args if item not in (term, other)]
+                    return sympy.Add(*rest, weight * softplus(-x) + left * softplus(x), weight * (x - line))
     return None
 
 

@@ -161,6 +161,36 @@ def _sum_of_power_quotients(node: Expr) -> Expr | None:
     return None
 
 
+def _power_quotients_of_a_sum(node: Expr) -> Expr | None:
+    """``u b^(e - m) + v b^(e - n)`` is ``(u b^(n - m) + v) b^(e - n)`` for a sum b, whose terms v may share."""
+    if not isinstance(node, sympy.Add):
+        return None
+    groups: dict[tuple[Expr, ...], list[tuple[Expr, Expr]]] = {}
+    for term in node.args:
+        found = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, power_quotient)]
+        if len(found) == 1 and isinstance(found[0].args[0], sympy.Add):
+            groups.setdefault(found[0].args[:2], []).append((term, found[0]))
+    for (base, exponent), terms in groups.items():
+        if len(terms) > 1:
+            count = max((found.args[2] for _, found in terms), key=int)
+            parts = [term / found * found.args[3] * base ** (count - found.args[2]) for term, found in terms]
+            factors = sympy.Mul.make_args(sympy.factor(sympy.expand(sympy.Add(*parts))))
+            rest = [other for other in node.args if other not in [term for term, _ in terms]]
+            return sympy.Add(*rest, power_quotient(base, exponent, count, sympy.Mul(*map(_grouped, factors))))
+    return None
+
+
+def _grouped(node: Expr) -> Expr:
+    """``c u - u`` as ``(c - 1) u``, for a symbol c."""
+    if isinstance(node, sympy.Add):
+        for term in node.args:
+            for other in node.args:
+                ratio = -term / other
+                if ratio.is_Symbol:
+                    return sympy.Add(*[item for item in node.args if item not in (term, other)], (1 - ratio) * other)
+    return node
+
+
 def _spread_over_sum(rest: Expr, raised: power) -> Expr | None:
     """``b^e (u/b + v)`` is ``u b^(e - 1) + v b^e``: u/b may leave the floats where b^e is 0."""
     for factor in sympy.Mul.make_args(rest):
@@ -172,7 +202,8 @@ def _spread_over_sum(rest: Expr, raised: power) -> Expr | None:
                 power_quotient(*raised.args, *((sympy.Integer(0), term) if found is None else found[::-1]))
                 for term, found in parts
             ]
-            return rest / factor * sympy.Add(*terms)
+            spread = sympy.Add(*terms)
+            return rest / factor * (_power_quotients_of_a_sum(spread) or spread)
     return None
 
 
@@ -244,6 +275,16 @@ RULES = (
     ),
 )
 FINISHING_RULES = (
+    Rule(
+        "powers of a sum over the sum",
+        _power_quotients_of_a_sum,
+        "z^2 b^(e-2) - b^(e-1) cancels where its terms do",
+        "distributive law",
+        lambda: sympy.Add(
+            power_quotient(1 + _x**2, _e, sympy.Integer(1), 2 * _e),
+            power_quotient(1 + _x**2, _e, sympy.Integer(2), -4 * _e * _x**2),
+        ),
+    ),
     Rule(
         "sum of powers over their base",
         _sum_of_power_quotients,

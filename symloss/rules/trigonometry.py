@@ -1,4 +1,4 @@
-"""One minus a cosine cancels near zero."""
+"""Differences of cosines and their squares, which cancel."""
 
 from __future__ import annotations
 
@@ -23,6 +23,22 @@ def _one_minus_cosine(node: Expr) -> Expr | None:
     return None
 
 
+def _difference_of_squares(node: Expr) -> Expr | None:
+    """``c cos(x)^2 - c sin(x)^2`` is ``c cos(2 x)``."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        squares = [base for base, power in term.as_powers_dict().items() if isinstance(base, sympy.cos) and power == 2]
+        if len(squares) != 1:
+            continue
+        angle, coefficient = squares[0].args[0], term / squares[0] ** 2
+        opposite = -coefficient * sympy.sin(angle) ** 2
+        if opposite in node.args:
+            rest = [other for other in node.args if other not in (term, opposite)]
+            return sympy.Add(*rest, coefficient * sympy.cos(2 * angle))
+    return None
+
+
 RULES = (
     Rule(
         "one minus cosine",
@@ -30,5 +46,12 @@ RULES = (
         "1 - cos(x) is 0 below 1e-8",
         "1 - cos(x) = 2 sin(x/2)^2",
         lambda: 3 - 3 * sympy.cos(_x),
+    ),
+    Rule(
+        "difference of squares of cosine and sine",
+        _difference_of_squares,
+        "cos(x)^2 - sin(x)^2 cancels at x = pi/4",
+        "cos(2 x) = cos(x)^2 - sin(x)^2",
+        lambda: 3 * sympy.cos(_x) ** 2 - 3 * sympy.sin(_x) ** 2,
     ),
 )

@@ -71,7 +71,7 @@ def certify(
     """Measure every function of a module in every dtype and mode."""
     oracle = Oracle(loss) if oracle is None else oracle
     for dtype in dtypes:
-        examiner = Examiner(loss, DTYPES[dtype], oracle, module.fixed)
+        examiner = Examiner(loss, DTYPES[dtype], oracle, module.fixed, flushes=module.flushes)
         yield from measure(examiner, module, dtype, points)
 
 
@@ -85,9 +85,7 @@ def measure(
     """Measure some functions in one dtype and every mode; an examiner keeps the truth for the next measurement."""
     limit = LIMITS[module.target, dtype]
     for mode in module.modes:
-        found = examiner.measure(
-            module.evaluator(mode), limit=limit, count=points, flushes=module.flushes, functions=functions
-        )
+        found = examiner.measure(module.evaluator(mode), limit=limit, count=points, functions=functions)
         for measurement in found:
             yield Line(examiner.loss.name, module.target, mode, dtype, limit, measurement)
 

@@ -3,6 +3,9 @@
 An error is counted in ulps of the result's dtype. S is the number of ulps by which the truth itself moves when every
 inexact input moves by half an ulp; labels and parameters that hold integers are exact. A number is good when its error
 is at most ``limit`` ulps or ``limit (1 + S)``.
+
+A target that flushes subnormals to zero is held to the normal numbers: an input that is subnormal is left out, S moves
+every inexact input by at least the smallest normal number, and a result may be off by four of those.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ class Evaluate(Protocol):
 
 _REFINED = 10  # worst points whose neighbourhood is searched, per function and round
 _ROUNDS = 3
+_FLUSHED = 4  # smallest normal numbers that a result may be off where subnormals are flushed to zero
 _ENOUGH = 200  # bad points that are counted; more make nothing worse
 
 
@@ -91,7 +95,7 @@ class _Samples:
 
 
 class Examiner:
-    """Measures one loss in one dtype; truths are computed once and may serve several targets."""
+    """Measures one loss in one dtype; truths are computed once and may serve several variants of its code."""
 
     def __init__(
         self,
@@ -99,11 +103,14 @@ class Examiner:
         dtype: type[np.floating[Any]],
         oracle: Oracle | None = None,
         fixed: Mapping[str, float] = MappingProxyType({}),
+        *,
+        flushes: bool = False,
     ) -> None:
         self.loss = loss
         self.fixed = fixed
         self.dtype = dtype
         self.oracle = Oracle(loss) if oracle is None else oracle
+        self.flushes = flushes
         self._places_of_zeros: dict[tuple[bytes, str], list[Batch]] = {}
         self._truths: dict[bytes, tuple[dict[str, Array], int]] = {}
 
@@ -137,7 +144,7 @@ class Examiner:
         if here is None or mpmath.isinf(here):
             return 0.0  # an infinite truth does not move: nothing excuses another answer
         moved = mpmath.mpf(0)
-        for neighbour in _one_float_away(point, self.loss, self.dtype):
+        for neighbour in _one_float_away(point, self.loss, self.dtype, flushes=self.flushes):
             there = self._entry(neighbour, function, entry)
             if there is not None:
                 moved += abs(there - here)
@@ -162,7 +169,6 @@ class Examiner:
         *,
         limit: float,
         count: int = 5000,
-        flushes: bool = False,
         functions: tuple[str, ...] = FUNCTIONS,
     ) -> list[Measurement]:
         """The functions on ``count`` samples, on the zeros found between them, and around the worst.
@@ -171,17 +177,17 @@ class Examiner:
         """
         samples = {name: _Samples() for name in functions}
         for batch in self.samples(evaluate, count, functions):
-            self._record(samples, batch, evaluate, flushes=flushes)
+            self._record(samples, batch, evaluate)
         for _ in range(_ROUNDS):
             for batch in self._around_the_worst(samples):
-                self._record(samples, batch, evaluate, flushes=flushes)
+                self._record(samples, batch, evaluate)
         return [self._summary(name, samples[name], limit) for name in functions]
 
     def scatter(self, evaluate: Evaluate, count: int, limit: float) -> dict[str, tuple[Array, Array]]:
         """Predictions and errors of every function for a picture, divided by 1 + S where they exceed the limit."""
         samples = {name: _Samples() for name in FUNCTIONS}
         for batch in self.samples(evaluate, count):
-            self._record(samples, batch, evaluate, flushes=False)
+            self._record(samples, batch, evaluate)
         return {name: self._scattered(name, samples[name], limit) for name in FUNCTIONS}
 
     def _scattered(self, function: str, samples: _Samples, limit: float) -> tuple[Array, Array]:
@@ -230,15 +236,15 @@ class Examiner:
             a, b = np.where(here == at_lower, middle, a), np.where(here == at_lower, b, middle)
         return [rows.moved(from_ordinals(end, self.dtype)) for end in (a, b)]
 
-    def _record(self, samples: dict[str, _Samples], batch: Batch, evaluate: Evaluate, *, flushes: bool) -> None:
+    def _record(self, samples: dict[str, _Samples], batch: Batch, evaluate: Evaluate) -> None:
         truths, undecided = self.truths(batch)
         results = evaluate(batch, tuple(samples))
         for name, kept in samples.items():
             number, rest = truths[name][..., 0], truths[name][..., 1]
             known = np.isfinite(rest) & ~np.isnan(number)
-            if flushes:
+            if self.flushes:
                 known &= ~_holds_subnormals(batch, self.dtype)[:, None]
-            errors = ulps(results[name], number, rest, self.dtype, flushes=flushes)
+            errors = ulps(results[name], number, rest, self.dtype, flushes=self.flushes)
             kept.undecided += undecided
             kept.undefined += int((np.isnan(number) & np.isnan(rest)).sum())
             rows, entries = np.nonzero(known)
@@ -340,12 +346,16 @@ class Examiner:
             yield self._error(function, samples, owner, inner, float(samples.errors[owner][inner]))
 
 
-def _one_float_away(point: Point, loss: Loss, dtype: type[np.floating[Any]]) -> Iterator[Point]:
+def _one_float_away(point: Point, loss: Loss, dtype: type[np.floating[Any]], *, flushes: bool) -> Iterator[Point]:
     """Every inexact input moved by one float; labels and parameters that hold integers are exact."""
+    flushed = 2 * float(np.finfo(dtype).tiny) if flushes else 0.0
 
     def moved(number: float) -> float:
-        after = float(np.nextafter(dtype(number), dtype(np.inf)))
-        return after if math.isfinite(after) else float(np.nextafter(dtype(number), dtype(-np.inf)))
+        with np.errstate(over="ignore"):
+            after = float(np.nextafter(dtype(number), dtype(np.inf)))
+        if not math.isfinite(after):
+            return float(np.nextafter(dtype(number), dtype(-np.inf)))
+        return after if after - number >= flushed else number + math.copysign(flushed, number)
 
     def is_whole(number: float) -> bool:
         return abs(number) < 2**53 and number == int(number)
@@ -396,5 +406,7 @@ def ulps(got: Array, number: Array, rest: Array, dtype: type[np.floating[Any]], 
             errors = np.where(small, np.abs((np.asarray(got, dtype=np.float64) - number) / ulp - rest), errors)
     errors = np.where(np.isnan(got), np.inf, errors)
     if flushes:
-        errors = np.where((np.abs(number) < info.tiny) & (np.abs(got) <= info.tiny), 0.0, errors)
+        with np.errstate(all="ignore"):
+            off = np.abs(np.asarray(got, dtype=np.float64) - number)
+        errors = np.where(off <= _FLUSHED * float(info.tiny), 0.0, errors)
     return np.where(np.isnan(number), 0.0, errors)

@@ -216,6 +216,7 @@ class _Reader:
         algebra = self._algebras.get((id(numbers), terms))
         if algebra is None:
             algebra = self._algebras[id(numbers), terms] = Algebra(numbers, terms)
+        algebra.has_branch_point = False
         return reading(_Place(algebra, point, direction, size))
 
 

@@ -40,7 +40,9 @@ def draw_errors(loss: Loss, module: NumpyModule | TensorflowModule, path: Path, 
     panels = figure.subplots(len(DTYPES), len(FUNCTIONS), sharey=True, squeeze=False)
     for row, (dtype, kind) in enumerate(DTYPES.items()):
         limit = LIMITS[module.target, dtype]
-        scattered = Examiner(loss, kind).scatter(module.evaluator(module.modes[0]), count, limit)
+        scattered = Examiner(loss, kind, fixed=module.fixed, flushes=module.flushes).scatter(
+            module.evaluator(module.modes[0]), count, limit
+        )
         for column, function in enumerate(FUNCTIONS):
             _panel(panels[row, column], *scattered[function], limit)
             panels[row, column].set_title(f"{function}, {dtype}", fontsize=10)

@@ -28,6 +28,7 @@ class Algebra:
         self.terms = terms
         self.zero = numbers.exactly(0)
         self.one = numbers.exactly(1)
+        self.has_branch_point = False  # whether a root of zero was met, whose slope is infinite
         self._functions = {name: numbers.function(name) for name in _FUNCTIONS}
 
     # -- arithmetic ----------------------------------------------------------------------------------------------
@@ -55,10 +56,17 @@ class Algebra:
             return self.zero
         return a * b
 
+    def _slope_product(self, a: Ball, b: Ball) -> Ball:
+        """A product of derivatives: 0 times the slope of a root of 0 is anything, times that of a kink is 0."""
+        if self.has_branch_point and (self.numbers.is_undefined(a) or self.numbers.is_undefined(b)):
+            return self.numbers.undefined
+        return self._product(a, b)
+
     def _convolution(self, a: Series, b: Series, order: int, first: int) -> Ball:
-        total = self._product(a[first], b[order - first])
+        product = self._slope_product if order else self._product
+        total = product(a[first], b[order - first])
         for place in range(first + 1, order + 1):
-            total = total + self._product(a[place], b[order - place])
+            total = total + product(a[place], b[order - place])
         return total
 
     def is_zero(self, a: Series) -> bool:
@@ -222,6 +230,7 @@ class Algebra:
         kept = 0
         while kept < len(a) and self._decided_sign(exponent * flat - kept) > 0:
             kept += 1
+        self.has_branch_point |= kept < len(a)
         return [self.zero] * kept + [self.numbers.undefined] * (len(a) - kept)
 
     def _power_of_negative(self, a: Series, exponent: Series) -> Series:
