@@ -15,7 +15,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 from sympy.core.basic import Basic
 
-from symloss.atoms import Atom, CompositeAtom, over
+from symloss.atoms import Atom, CompositeAtom, difference, over
 from symloss.declare import (
     Axis,
     Data,
@@ -150,10 +150,11 @@ def _derive_over_axis(loss: Loss, expression: Expr, definitions: list[Definition
     at, other = axis.index("j"), axis.index("m")
     bare = differentiate(expression, entry_direction(loss.pred_symbol, at))
     gradient = lift(tidy(bare, loss), fired)
-    product = lift(tidy(differentiate(gradient, vector_direction(loss.pred_symbol)), loss), fired)
     entry = differentiate(gradient, entry_direction(loss.pred_symbol, other))
     diagonal = lift(tidy(entry.xreplace({other: at}), loss), fired)
-    value, slope, curvature, stable = (finish(item, fired) for item in (expression, gradient, diagonal, product))
+    value, slope, curvature = (finish(item, fired) for item in (expression, gradient, diagonal))
+    beside = lift(tidy(entry.xreplace({Delta(at, other): Integer(0), Delta(other, at): Integer(0)}), loss), fired)
+    stable = curvature * Element(VECTOR, at) + finish(_product_beside_diagonal(beside, at, other), fired)
     steps = {
         "gradient": (bare, gradient, slope),
         "hessian": (entry.xreplace({other: at}), diagonal, curvature),
@@ -162,14 +163,25 @@ def _derive_over_axis(loss: Loss, expression: Expr, definitions: list[Definition
     return Derivation(loss, tuple(definitions), value, slope, curvature, stable, index=at, steps=steps, rules=rules)
 
 
+def _product_beside_diagonal(entry: Expr, at: Index, other: Index) -> Expr:
+    """What the entries beside the diagonal add to the product: ``Σ_m a_j b_m v_m`` is ``a_j (Σ_m b_m v_m - b_j v_j)``.
+
+    For a unit vector the difference is exactly 0, so that the product is as accurate as the diagonal.
+    """
+    product: Expr = Integer(0)
+    for term in sympy.Add.make_args(sympy.expand_mul(entry)):
+        factors = sympy.Mul.make_args(term)
+        if any(isinstance(item, Delta) and item.has(at) and item.xreplace({at: other}) in factors for item in factors):
+            continue  # one label is not at two places
+        moving = sympy.Mul(*[factor for factor in factors if factor.has(other)], Element(VECTOR, other))
+        fixed = sympy.Mul(*[factor for factor in factors if not factor.has(other)])
+        product += fixed * difference(sum_over(other, moving), moving.xreplace({other: at}))
+    return product
+
+
 def entry_direction(data: Data, at: Index) -> Direction:
     """The direction of one entry: the tangent of ``data[k]`` is ``[k = at]``."""
     return lambda leaf: Delta(leaf.index, at) if isinstance(leaf, Element) and leaf.data == data else Integer(0)
-
-
-def vector_direction(data: Data) -> Direction:
-    """The direction given by the data argument ``vector``."""
-    return lambda leaf: Element(VECTOR, leaf.index) if isinstance(leaf, Element) and leaf.data == data else Integer(0)
 
 
 def name_intermediates(loss: Loss, fired: list[str]) -> tuple[Expr, list[Definition], tuple[tuple[Expr, str], ...]]:
