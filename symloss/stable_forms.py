@@ -589,8 +589,8 @@ def unit(lowering: Lowering, node: Binder) -> int:
 def softmax_minus_label(lowering: Lowering, node: Expr) -> int:
     """``(c' w - c v)/Z`` with the complement c' of the label, the weights w, and v those of all other entries.
 
-    For a smoothed label that may be 1/K, rows of nearly equal scores take ``((1 - K c) + m - c Σ m)/Z`` with
-    ``m = expm1`` of the shifted scores, which vanishes with their differences.
+    For a smoothed label that may be 1/K, rows of nearly equal scores take ``((1 - K c) + m - c Σ m)/(K + Σ m)`` with
+    ``m = expm1`` of the scores, which vanishes with them; scores that are not small are shifted by the largest first.
     """
     share, label = node.args
     rest = SoftmaxComplement(*share.args)
@@ -598,14 +598,18 @@ def softmax_minus_label(lowering: Lowering, node: Expr) -> int:
     far = lowering.lower((1 - label) * share - label * rest)
     if tilt is None:
         return far
-    shifted, _, others, _ = _shifted(lowering, share)
-    change = lowering.apply("expm1", shifted, name="change")
-    changes = lowering.apply("multiply", lowering.lower(label), lowering.apply("sum_over_axis", change))
+    shifted, *_ = _shifted(lowering, share)
+    scores = _body(lowering, share)
+    widest = lowering.apply("max_over_axis", lowering.apply("absolute", scores), name="widest")
+    is_small = lowering.apply("less", widest, lowering.constant(Fraction(1, 2)), name="is_small")
+    change = lowering.apply("expm1", lowering.apply("select", is_small, scores, shifted), name="change")
+    summed = lowering.apply("sum_over_axis", change, name="summed_change")
+    changes = lowering.apply("multiply", lowering.lower(label), summed)
     near = lowering.apply("add", lowering.lower(tilt), lowering.apply("subtract", change, changes))
-    whole = lowering.apply("add", lowering.constant(1), others, name="whole")
+    near = lowering.apply("divide", near, lowering.apply("add", lowering.lower(share.axis), summed))
     lowest = lowering.apply("negate", lowering.apply("max_over_axis", lowering.apply("negate", change)))
-    is_flat = lowering.apply("less", lowering.constant(Fraction(-1, 4)), lowest, name="is_flat")
-    return lowering.apply("select", is_flat, lowering.apply("divide", near, whole), far)
+    is_flat = lowering.apply("less", lowering.constant(Fraction(-5, 8)), lowest, name="is_flat")
+    return lowering.apply("select", is_flat, near, far)
 
 
 def _binary_scaled(lowering: Lowering, node: Binder) -> tuple[int, int, int]:
