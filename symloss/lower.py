@@ -404,12 +404,18 @@ class Lowering:
             return self._repeated(top[0], len(top))
         top = self._interleaved(top)
         result = top.pop(0) if top else self.constant(1)
+        if top and bottom and self._is_sign(result):  # 1/b may leave the floats where a/b does not
+            result = self.apply("multiply", result, top.pop(0))
         while top or bottom:
             if bottom:
                 result = self.apply("divide", result, bottom.pop(0))
             if top:
                 result = self.apply("multiply", result, top.pop(0))
         return result
+
+    def _is_sign(self, position: int) -> bool:
+        definition = self.values[position].definition
+        return isinstance(definition, Apply) and definition.operation == "sign"
 
     def _interleaved(self, factors: list[int]) -> list[int]:
         """Parameters stand between the factors they scale: ``r * tau * r`` stays in range where ``r * r`` does not."""

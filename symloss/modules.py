@@ -103,7 +103,8 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
     """All names a module template may use."""
     loss, derivation, kernel = mathematics.loss, mathematics.derivation, mathematics.kernel
     latex = formulas(derivation)
-    arithmetic = provenance.arithmetic if target.extended is not None else FLOATS
+    chosen = provenance.arithmetic
+    arithmetic = chosen if target.extended is not None else Arithmetic(doubled=chosen.doubled)
     kernels = _kernels(kernel, target, latex, loss, arithmetic)
     declared, derived = equations(derivation)
     parameters = [_parameter(item) for item in loss.parameters]
@@ -190,10 +191,27 @@ def _plain(certificate: Mapping[str, Any]) -> dict[str, Any]:
     """The summary that a module carries: of every dtype and function the worst errors and where they are."""
     measured = sorted(certificate["measured"].items(), reverse=True)
     summary: dict[str, Any] = {
-        dtype: {name: {key: found[key] for key in _SUMMARY} for name, found in _in_order(functions).items()}
-        for dtype, functions in measured
+        dtype: {name: _summary(found) for name, found in _in_order(_of_worst_mode(modes)).items()}
+        for dtype, modes in measured
     }
     return {**summary, "environment": dict(certificate["environment"])}
+
+
+def _summary(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: found[key] for key in (*_SUMMARY, "mode") if key in found}
+
+
+def _of_worst_mode(modes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Every function in the mode that it is worst in, where a target has several."""
+    if "value" in modes:
+        return modes
+
+    def size(mode: str, name: str) -> tuple[int, float]:
+        error = modes[mode][name]["worst_conditioned"]
+        return modes[mode][name]["bad_points"], math.inf if error is None else error
+
+    worst = {name: max(modes, key=lambda mode: size(mode, name)) for name in ("value", "gradient", "hessian")}
+    return {name: {**modes[mode][name], "mode": mode} for name, mode in worst.items()}
 
 
 def formulas(derivation: Derivation) -> dict[str, str]:
@@ -353,7 +371,7 @@ def _kernels(
                     "latex": [latex[output] for output in shown if output in latex],
                     "is_extended": doubts == (),
                     "is_paired": name in arithmetic.paired,
-                    "is_doubled": name in arithmetic.doubled,
+                    "is_doubled": name.removesuffix("_vector_product") in arithmetic.doubled,
                     "parts": outputs if len(outputs) > 1 and arithmetic.changes(outputs) else (),
                     "widened": _widened(program, loss),
                     "doubts": [_doubt(doubt) for doubt in doubts or ()],

@@ -349,7 +349,7 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
     form = next(form for form in forms if form.name == name)
     oracle = Oracle(form)
     module = open_module(form, target, out / target / f"{name}.py")
-    if mend and SPELLINGS[target].extended is not None:
+    if mend:
         return _mended(form, source, target, dtypes, points, oracle)
     lines = tuple(measure(form, module, list(dtypes), points, oracle))
     return Examined(name, target, lines, environment(oracle.numbers.name, target), FLOATS)

@@ -13,7 +13,7 @@ _x = sympy.Symbol("x", real=True)
 
 
 def exponents_of(sum_: Expr) -> list[Expr] | None:
-    """The ``u + log c`` of every term of a sum of ``c e^u``, c a positive number or parameter; None for anything else."""
+    """The ``u + log c`` of every term of a sum of ``c e^u``, c positive and no data; None for anything else."""
     if not isinstance(sum_, sympy.Add) or not sum_.has(sympy.exp):
         return None
     exponents = []

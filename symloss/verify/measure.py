@@ -112,6 +112,7 @@ class Examiner:
         self.oracle = Oracle(loss) if oracle is None else oracle
         self.flushes = flushes
         self._places_of_zeros: dict[tuple[bytes, str], list[Batch]] = {}
+        self._sensitivities: dict[tuple[Any, ...], tuple[float, ...]] = {}
         self._truths: dict[bytes, tuple[dict[str, Array], int]] = {}
 
     # -- truth ---------------------------------------------------------------------------------------------------
@@ -140,26 +141,33 @@ class Examiner:
 
     def sensitivity(self, point: Point, function: str, entry: int) -> float:
         """S, from the truth at inputs one float away."""
-        here = self._entry(point, function, entry)
-        if here is None or mpmath.isinf(here):
-            return 0.0  # an infinite truth does not move: nothing excuses another answer
-        moved = mpmath.mpf(0)
-        for neighbour in _one_float_away(point, self.loss, self.dtype, flushes=self.flushes):
-            there = self._entry(neighbour, function, entry)
-            if there is not None:
-                moved += abs(there - here)
-        ulp = spacing(np.array([float(here)]), self.dtype)[0]
-        return float(moved / 2 / mpmath.mpf(float(ulp)))
+        key = (point.y_true, point.y_pred, tuple(point.constants.values()), entry)
+        if key not in self._sensitivities:
+            self._sensitivities[key] = self._moves(point, entry)
+        return self._sensitivities[key][FUNCTIONS.index(function)]
 
-    def _entry(self, point: Point, function: str, entry: int) -> Any:
+    def _moves(self, point: Point, entry: int) -> tuple[float, ...]:
+        """S of every function: an infinite truth does not move, so that nothing excuses another answer."""
+        here = self._entries(point, entry)
+        moved = [mpmath.mpf(0)] * len(FUNCTIONS)
+        for neighbour in _one_float_away(point, self.loss, self.dtype, flushes=self.flushes):
+            there = self._entries(neighbour, entry)
+            for place, (old, new) in enumerate(zip(here, there, strict=True)):
+                if old is not None and new is not None and not mpmath.isinf(old):
+                    moved[place] += abs(new - old)
+        ulps_ = spacing(np.array([0.0 if number is None else float(number) for number in here]), self.dtype)
+        return tuple(float(change / 2 / mpmath.mpf(float(ulp))) for change, ulp in zip(moved, ulps_, strict=True))
+
+    def _entries(self, point: Point, entry: int) -> list[Any]:
+        """One entry of every function; None where it is undefined or can't be decided."""
         direction = None
         if isinstance(point.y_pred, tuple):
             direction = [float(place == entry) for place in range(len(point.y_pred))]
         try:
-            number = self.oracle.along(point, direction)[FUNCTIONS.index(function)]
+            numbers = self.oracle.along(point, direction)
         except UndecidedError:
-            return None
-        return None if mpmath.isnan(number) else number
+            return [None] * len(FUNCTIONS)
+        return [None if mpmath.isnan(number) else number for number in numbers]
 
     # -- measuring -----------------------------------------------------------------------------------------------
 
