@@ -187,6 +187,8 @@ class _Widening:
                 return self._constant(_HALF)
             case "smallest_normal" if self.any_size:
                 return self.smallest
+            case "sqrt" if operands[0] == self.smallest:
+                return self.smallest
             case "less" | "not_equal" | "logical_and" | "logical_or" | "logical_not" | "select":
                 return self._folded_choice(operation, operands)
         return self._folded_arithmetic(operation, operands)

@@ -527,7 +527,7 @@ class Lowering:
         above, below = sympy.fraction(argument)
         if below.free_symbols and all(self._is_nonnegative(part) for part in (above, below)):
             first, second = self.lower(above), self.lower(below)
-            quotient = self.apply("divide", first, second)
+            quotient = self.apply("divide", first, self._kept_safe(second, 1, safe))
             return stable_forms.log_of_quotient(self, quotient, first, second, safe)
         if isinstance(argument, sympy.Add) and sympy.Integer(1) in argument.args:
             operation, inside, neutral = "log1p", self.lower(argument - 1), 0
@@ -559,11 +559,17 @@ class Lowering:
         return bool(bare.is_nonnegative)
 
     def _limited_logarithm(self, argument: clamp, safe: int | None) -> int:
-        """The logarithm of a limited number is the logarithm, limited: nothing is lost between limit and logarithm."""
+        """The logarithm of a limited number, limited itself: nothing is lost between limit and logarithm.
+
+        Below the limit none is taken of the number, which may be 0 there, where its derivative is infinite.
+        """
         inside, lower, upper = argument.args
-        result = self.logarithm(inside, safe)
-        if lower.is_finite is not False:
-            result = self.apply("maximum", result, self.logarithm(lower))
+        if lower.is_finite is False:
+            result = self.logarithm(inside, safe)
+        else:
+            is_below = self.apply("less", self.lower(inside), self.lower(lower), name="is_below")
+            unused = is_below if safe is None else self.apply("logical_or", is_below, safe)
+            result = self.apply("select", is_below, self.logarithm(lower), self.logarithm(inside, unused))
         if upper.is_finite is not False:
             result = self.apply("minimum", result, self.logarithm(upper))
         return result

@@ -260,14 +260,15 @@ def log_ratio(lowering: Lowering, node: Expr) -> int:
 
 
 def log_of_quotient(lowering: Lowering, quotient: int, first: int, second: int, safe: int | None = None) -> int:
-    """The logarithm of a quotient of positive numbers, also where the quotient is no normal float."""
-    smallest = _smallest(lowering)
+    """The logarithm of a quotient of positive numbers, also where the quotient or its square is no normal float."""
+    smallest = lowering.apply("sqrt", _smallest(lowering))
     largest = lowering.apply("divide", lowering.constant(1), smallest)
     inside = [lowering.apply("less", smallest, quotient), lowering.apply("less", quotient, largest)]
     fits = lowering.apply("logical_and", *inside, name="quotient_fits")
     one = lowering.constant(1)
-    whole = lowering.apply("log", lowering.apply("select", fits, quotient, one))
     parts = [first, second]
+    kept = [part if part == one else lowering.apply("select", fits, part, one) for part in parts]
+    whole = lowering.apply("log", lowering.apply("divide", *kept))
     if safe is not None:
         parts = [lowering.apply("select", safe, one, part) for part in parts]
     logs = [lowering.constant(0) if part == one else lowering.apply("log", part) for part in parts]
@@ -406,7 +407,8 @@ def exp_minus_product(lowering: Lowering, node: Expr) -> int:
     first, second = lowering.lower(a), lowering.lower(b)
     is_large = lowering.apply("less", lowering.constant(_LARGE_EXPONENT), lowering.lower(u), name="is_large")
     half = lowering.apply("divide", lowering.lower(u), lowering.constant(2))
-    root = lowering.apply("exp", half, name="root")
+    one = lowering.constant(1)
+    root = lowering.apply("exp", lowering.apply("select", is_large, half, one), name="root")
     rest = lowering.apply("multiply", lowering.apply("divide", first, root), second)
     large = lowering.apply("multiply", root, lowering.apply("subtract", root, rest))
     plain = lowering.apply("subtract", lowering.lower(sympy.exp(u)), lowering.lower(a * b))
