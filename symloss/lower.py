@@ -17,7 +17,7 @@ from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
 from symloss import stable_forms
-from symloss.atoms import hypotenuse_inverse, magnitude, power_quotient
+from symloss.atoms import hypotenuse_inverse, magnitude, power_quotient, secant_h
 from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Node, Total, clamp
 from symloss.declare.axes import Share, ShareComplement
 from symloss.derive import Definition, Derivation
@@ -378,6 +378,8 @@ class Lowering:
         for base, exponent in powers.items():
             if isinstance(base, hypotenuse_inverse) and exponent.is_Integer and exponent > 1 and len(powers) == 1:
                 top.append(stable_forms.hypotenuse_inverse_power(self, base.args[0], int(exponent)))
+            elif isinstance(base, secant_h) and exponent == 2:
+                top.append(stable_forms.secant_h_square(self, base.args[0]))
             elif exponent.is_Integer and 0 < abs(exponent) <= _LONGEST_PRODUCT and exponent != 1:
                 (top if exponent > 0 else bottom).extend([self.lower(base)] * abs(int(exponent)))
             elif exponent.could_extract_minus_sign():
@@ -440,7 +442,7 @@ class Lowering:
 
     def _power(self, expression: sympy.Pow) -> int:
         base, exponent = expression.as_base_exp()
-        if exponent.could_extract_minus_sign() or isinstance(base, hypotenuse_inverse):
+        if exponent.could_extract_minus_sign() or isinstance(base, hypotenuse_inverse | secant_h):
             return self._quotient(self._factors([expression]))
         if exponent.is_Integer and exponent <= _LONGEST_PRODUCT:
             return self._repeated(self.lower(base), int(exponent))

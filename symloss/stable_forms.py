@@ -107,6 +107,22 @@ def secant_h(lowering: Lowering, node: Expr) -> int:
     return lowering.apply("divide", top, bottom, name="sech")
 
 
+def secant_h_square(lowering: Lowering, x: Expr) -> int:
+    """``4 e / (1 + e)^2`` with ``e = exp(-2 |x|)``, less what rounding adds to ``1 + e``: 2.5 ulp."""
+    one, two = lowering.constant(1), lowering.constant(2)
+    size = lowering.apply("absolute", lowering.lower(x))
+    decay = lowering.apply("exp", lowering.apply("negate", lowering.apply("multiply", two, size)), name="decay")
+    whole = lowering.apply("add", one, decay, name="whole")
+    missing = lowering.apply("subtract", decay, lowering.apply("subtract", whole, one), name="missing_part")
+    square = lowering.apply("multiply", whole, whole)
+    plain = lowering.apply(
+        "divide", lowering.apply("multiply", lowering.constant(4), decay), square, name="sech_square"
+    )
+    share = lowering.apply("divide", lowering.apply("multiply", two, missing), whole)
+    result = lowering.apply("subtract", plain, lowering.apply("multiply", share, plain))
+    return lowering.note(result, "cosh(x) overflows for large x, and a square doubles its rounding")
+
+
 def _legs(lowering: Lowering, z: Expr) -> tuple[int, int, int, int, int]:
     """The legs b and a of ``z = a/b``, unsigned and over the larger, their hypotenuse, the larger, and b itself.
 
