@@ -294,13 +294,16 @@ class Examiner:
 
     # -- summaries -----------------------------------------------------------------------------------------------
 
-    def _largest(self, function: str, samples: _Samples, count: int) -> list[Error]:
-        """The samples with the largest conditioned errors; S is computed only while it can matter."""
+    def _largest(self, function: str, samples: _Samples, count: int, tried: int = 0) -> list[Error]:
+        """The samples with the largest conditioned errors; S is computed only while it can matter.
+
+        Of those with the largest errors, at least ``tried`` are looked at.
+        """
         errors = np.concatenate(samples.errors)
         owners = np.concatenate([np.full(len(part), place) for place, part in enumerate(samples.errors)])
         inner = np.concatenate([np.arange(len(part)) for part in samples.errors])
         best: list[tuple[float, int, Error]] = []
-        for order, place in enumerate(np.argsort(-errors, kind="stable")[: 40 * count]):
+        for order, place in enumerate(np.argsort(-errors, kind="stable")[: max(tried, 40 * count)]):
             if len(best) == count and errors[place] <= best[0][0]:
                 break
             error = self._error(function, samples, int(owners[place]), int(inner[place]), float(errors[place]))
@@ -320,15 +323,15 @@ class Examiner:
         if not len(errors):
             return Measurement(function, 0, samples.undecided, samples.undefined, None, None, 0.0, 0.0)
         rank = max(1, len(errors) // 1000 + 1)
-        largest = self._largest(function, samples, rank)
+        over = (error for error in self._over(function, samples, limit) if not error.is_good(limit))
+        bad = sorted(islice(over, _ENOUGH), key=lambda error: -error.conditioned)
+        is_counted = len(bad) < _ENOUGH  # so S is known of every number over the limit
+        largest = self._largest(function, samples, rank, int((~(errors <= limit)).sum()) if is_counted else 0)
         first = int(np.argmax(errors))
         bounds = np.cumsum([len(part) for part in samples.errors])
         owner = int(np.searchsorted(bounds, first, side="right"))
         worst = self._error(
             function, samples, owner, first - int(bounds[owner] - len(samples.errors[owner])), float(errors[first])
-        )
-        bad = list(
-            islice((error for error in self._over(function, samples, limit) if not error.is_good(limit)), _ENOUGH)
         )
         return Measurement(
             function=function,
@@ -336,10 +339,10 @@ class Examiner:
             undecided=samples.undecided,
             undefined=samples.undefined,
             worst=worst,
-            worst_conditioned=largest[0],
+            worst_conditioned=max(largest[0], *bad[:1], key=lambda error: error.conditioned),
             most=float(np.quantile(errors, 0.999, method="higher")),
             most_conditioned=largest[-1].conditioned,
-            bad=tuple(sorted(bad, key=lambda error: -error.conditioned)),
+            bad=tuple(bad),
             bad_count=len(bad),
         )
 
