@@ -339,7 +339,7 @@ class Examiner:
             undecided=samples.undecided,
             undefined=samples.undefined,
             worst=worst,
-            worst_conditioned=max(largest[0], *bad[:1], key=lambda error: error.conditioned),
+            worst_conditioned=max([largest[0], *bad[:1]], key=lambda error: error.conditioned),
             most=float(np.quantile(errors, 0.999, method="higher")),
             most_conditioned=largest[-1].conditioned,
             bad=tuple(bad),
