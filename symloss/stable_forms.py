@@ -800,5 +800,5 @@ FORMS: Mapping[type[Basic], Form] = {
     Norm: Form(norm, "over the largest entry: squares leave the floats"),
     Unit: Form(unit, "over the largest entry: squares leave the floats"),
     Share: Form(share),
-    ShareComplement: Form(share_complement, "1 - share cancels for a dominant entry: the sum of the others"),
+    ShareComplement: Form(share_complement, "1 - share cancels for an entry that outweighs the others: their sum"),
 }

@@ -391,6 +391,16 @@ def _keras_reductions(examination: Examination, emitted: TensorflowModule, repor
                 _close(report, f"{label}, gradient", tape.gradient(got, moving).numpy(), gradient * spread)
 
 
+def _keras_products(examination: Examination, emitted: TensorflowModule, report: Report) -> None:
+    """The Hessian times a vector, which is what the gradient's own gradient is, of losses over an axis."""
+    if examination.loss.is_elementwise:
+        return
+    points = batch_of(examination, emitted)[:2]
+    vector = np.linspace(-1.0, 2.0, len(points[0].y_pred))  # type: ignore[arg-type]
+    exact = np.array([[float(entry) for entry in examination.oracle.product(point, list(vector))] for point in points])
+    _close(report, "Hessian times a vector", emitted.product(points, np.tile(vector, (len(points), 1))), exact)
+
+
 def _plain_autodiff(examination: Examination, emitted: TensorflowModule, report: Report) -> None:
     """TensorFlow's own derivatives of the declared formula, at ordinary points."""
     points = batch_of(examination, emitted)
@@ -466,5 +476,5 @@ CHECKS: dict[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {
         _numpy_inverse_link,
         _numpy_certificate,
     ),
-    "tensorflow": (_keras_reductions, _plain_autodiff, _against_truth, _finite_differences),
+    "tensorflow": (_keras_reductions, _keras_products, _plain_autodiff, _against_truth, _finite_differences),
 }

@@ -132,6 +132,21 @@ class TensorflowModule:
 
     def evaluate(self, points: list[Point]) -> tuple[Any, Any, Any]:
         """Value per sample, gradient and Hessian diagonal as arrays."""
+        value, gradient, outer, moving = self._recorded(points)
+        with outer:
+            entries = self.tf.unstack(gradient, axis=-1)
+        rows = [outer.gradient(entry, moving) for entry in entries]
+        diagonal = [np.zeros(len(points)) if row is None else row.numpy()[:, place] for place, row in enumerate(rows)]
+        return value.numpy(), gradient.numpy(), np.stack(diagonal, axis=-1)
+
+    def product(self, points: list[Point], vectors: np.ndarray) -> np.ndarray:
+        """The Hessian of every point times its vector; shape (points, entries)."""
+        _, gradient, outer, moving = self._recorded(points)
+        product = outer.gradient(gradient, moving, output_gradients=self.tf.constant(vectors))
+        return np.zeros(vectors.shape) if product is None else product.numpy()  # type: ignore[no-any-return]
+
+    def _recorded(self, points: list[Point]) -> tuple[Any, Any, Any, Any]:
+        """Value and gradient, the tape that the gradient is recorded on, and y_pred."""
         tf = self.tf
         y_true, y_pred, keywords = arrays(self.loss, points)
         if self.loss.is_elementwise:  # the function takes the mean over the last axis: make it one entry long
@@ -148,10 +163,7 @@ class TensorflowModule:
                 inner.watch(moving)
                 value = self.function(y_true, moving, **keywords)
             gradient = inner.gradient(value, moving)
-            entries = tf.unstack(gradient, axis=-1)
-        rows = [outer.gradient(entry, moving) for entry in entries]
-        diagonal = [np.zeros(len(points)) if row is None else row.numpy()[:, place] for place, row in enumerate(rows)]
-        return value.numpy(), gradient.numpy(), np.stack(diagonal, axis=-1)
+        return value, gradient, outer, moving
 
     def evaluator(self, mode: str) -> Evaluate:
         """Value, gradient and Hessian of a batch, eagerly, in a graph or compiled by XLA; rows by entries."""
