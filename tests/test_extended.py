@@ -11,7 +11,10 @@ from symloss import Interval, Loss, Parameter, y_pred, y_true
 from symloss.arithmetic import FLOATS, Arithmetic, Doubt, extended_kernel, pair_kernel
 from symloss.kernel import Apply
 from symloss.mathematics import study
+from symloss.measured import bare_text
 from symloss.templating import render
+from symloss.verify.modules import load as load_module
+from tests.conftest import GENERATED
 from tests.test_certificate import FORMS
 
 OPERATIONS = frozenset(
@@ -210,3 +213,39 @@ def test_what_is_chosen_is_the_cheapest_that_is_good():
     assert module.hessian([0.0], [1e200], c=0.5, reduction="none").tolist() == [0.0]
     np.testing.assert_allclose(module.loss([0.0], [1e-200], c=0.5, reduction="sum"), 0.0, atol=1e-300)
     assert "_Extended" not in symloss.load("squared_error").generate("numpy")
+
+
+@pytest.mark.parametrize("arithmetic", [Arithmetic(paired=frozenset({"value"})), Arithmetic({"value": ()})])
+def test_irrational_constants_have_twice_the_digits(arithmetic, tmp_path):
+    """Pi times a square is the nearest float, not that of the float pi."""
+    loss = Loss(name="circle", summary="Tried.", expression=sympy.pi * (y_pred - y_true) ** 2)
+    mathematics = study(loss)
+    path = tmp_path / "circle.py"
+    path.write_text(bare_text(mathematics, [mathematics], "numpy", arithmetic))
+    radii = np.random.default_rng(3).uniform(-1, 1, 200)
+    found = load_module(path).loss(np.zeros(200), radii, reduction="none")
+    mpmath.mp.prec = 200
+    assert found.tolist() == [float(mpmath.pi * mpf(float(radius)) ** 2) for radius in radii]
+
+
+def test_whole_powers_of_negative_numbers(numbers):
+    """An odd power keeps the sign."""
+    for prefix in ("extended", "pair"):
+        power, as_floats = numbers[f"_{prefix}_power"], numbers[f"_{prefix}_as_floats"]
+        base = numbers[f"_as_{prefix}"](np.array([-2.0, 2.0, -0.5]))
+        with np.errstate(all="ignore"):  # as in the modules
+            odd, even = (as_floats(power(base, exponent), np.float64).tolist() for exponent in (5.0, 6.0))
+        assert odd == [-32.0, 32.0, -(0.5**5)]
+        assert even == [64.0, 64.0, 0.5**6]
+
+
+def test_a_product_with_a_vector_is_computed_as_the_hessian_is():
+    """In float32 by way of float64 where the Hessian is."""
+    module = load_module(GENERATED / "numpy" / "cosine_similarity.py")
+    y_true, y_pred = (np.random.default_rng(5).normal(size=(2, 4, 3)) * 1e3).astype(np.float32)
+    vector = np.eye(3, dtype=np.float32)[np.array([0, 1, 2, 0])]
+    product = module.hessian_vector_product(y_true, y_pred, vector, reduction="none")
+    diagonal = module.hessian(y_true, y_pred, reduction="none")
+    assert product.dtype == np.float32
+    rows, places = np.arange(4), np.array([0, 1, 2, 0])
+    np.testing.assert_allclose(product[rows, places], diagonal[rows, places], rtol=3e-7)

@@ -60,7 +60,7 @@ def _of_wide_numbers(kind: str, *, number: str, is_first_maximum: str, **others:
 _EXTENDED = _of_wide_numbers("extended", number="_Extended({0}, {1})", is_first_maximum="_is_first_maximum({0})")
 _PAIRS = _of_wide_numbers(
     "pair",
-    number="_Pair({0}, {1})",
+    number="_Pair(np.float64({0}), {1})",
     is_first_maximum="_is_first_of_pairs({0})",
     binade=Spelling("_pair_binade({0})"),
     smallest_normal=Spelling("np.finfo(np.float64).tiny"),
