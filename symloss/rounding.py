@@ -14,7 +14,7 @@ from symloss.simplify import tidy
 from symloss.stabilise import finish, lift
 
 _MAGNIFIED = 2.25  # times half an ulp of the residual, on top of what the result's own roundings come to
-_LONGEST_SLOPE = 100  # operations; where it takes more, twice the digits are the better way
+_LONGEST_SLOPE = 160  # operations; where it takes more, twice the digits are the better way
 _SIZES = tuple(sympy.Rational(11, 10) ** power for power in range(-24, 72, 4))  # residuals, where parameters are 1
 
 
