@@ -189,3 +189,19 @@ def test_a_square_under_a_root_is_an_absolute_value():
     loss = declared(sqrt(y_pred**2))
     assert mpmath.isnan(Oracle(loss).truth(Point(0.0, 0.0, {})).gradient[0])
     assert Oracle(loss).truth(Point(0.0, -5e-324, {})).gradient[0] == -1
+
+
+@pytest.mark.parametrize("arithmetic", [ArbArithmetic, IntervalArithmetic])
+def test_what_may_be_zero_times_infinity_is_undefined(arithmetic):
+    """A power that no arithmetic tells from 0, times the logarithm of 0."""
+    parameters = {"alpha": 0.25, "gamma": 2.0e90, "label_smoothing": 0.0, "epsilon": 0.0}
+    found = Oracle(FORMS["focal_binary_probability"], arithmetic()).along(Point(0.0625, 0.0, parameters), None)
+    assert math.isnan(found[0])
+
+
+def test_the_slope_of_a_root_at_zero_is_not_zero():
+    """(sqrt p)^2 is p, whose slope at 0 is 1 and not 0 times what the root's is; a kink times 0 has slope 0."""
+    squared = Loss(name="squared", summary="Tried.", expression=(sqrt(y_pred) - y_true) ** 2, y_pred=Interval(0))
+    kink = Loss(name="kink", summary="Tried.", expression=(y_pred - y_true) * Abs(y_pred - y_true))
+    assert math.isnan(Oracle(squared).along(Point(0.0, 0.0, {}), None)[1])
+    assert Oracle(kink).along(Point(0.0, 0.0, {}), None)[1] == 0

@@ -23,6 +23,7 @@ Ball = Any  # flint.arb or mpmath's ivmpf, which carry no types
 
 _WIDENING = 3  # bits that an elementary function of mpmath may be off by
 _SETTLED_BITS = 75
+_FARTHEST_EXPONENT = 2**62  # powers below the inverse of two to this power are no longer told from 0
 _NOTHING_EXPONENT = -1120  # far below the smallest float64
 
 
@@ -238,7 +239,11 @@ class IntervalArithmetic(Arithmetic):
         return self._monotone(lambda t: mpmath.psi(order, t), x, falling=order % 2 == 1)
 
     def power(self, x: Ball, exponent: Ball) -> Ball:
-        return self._widened(iv.exp(exponent * self._widened(iv.log(x))))
+        """Far below, no power is told from 0, as in Arb, and its product with infinity is undefined."""
+        grown = exponent * self._widened(iv.log(x))
+        if grown.b < -_FARTHEST_EXPONENT:
+            return iv.mpf([0, mpf(2) ** -_FARTHEST_EXPONENT])
+        return self._widened(iv.exp(grown))
 
     def _monotone(self, function: Callable[[mpf], mpf], x: Ball, *, falling: bool) -> Ball:
         ends = [function(mpf(end)) for end in ((x.b, x.a) if falling else (x.a, x.b))]

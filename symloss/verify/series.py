@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import factorial
 
+from mpmath import isinf
+
 from symloss.verify.balls import Arithmetic, Ball, UndecidedError
 
 Series = list[Ball]
@@ -52,9 +54,16 @@ class Algebra:
         return [self._convolution(a, b, order, 0) for order in range(min(len(a), len(b)))]
 
     def _product(self, a: Ball, b: Ball) -> Ball:
-        if self.numbers.sign(a) == 0 or self.numbers.sign(b) == 0:
+        signs = self.numbers.sign(a), self.numbers.sign(b)
+        if 0 in signs:
             return self.zero
+        if None in signs and (self._is_infinite(a) or self._is_infinite(b)):
+            return self.numbers.undefined  # what may be 0, times infinity
         return a * b
+
+    def _is_infinite(self, x: Ball) -> bool:
+        lower, upper = self.numbers.ends(x)
+        return bool(lower == upper and isinf(lower))
 
     def _slope_product(self, a: Ball, b: Ball) -> Ball:
         """A product of derivatives: 0 times the slope of a root of 0 is anything, times that of a kink is 0."""
