@@ -146,12 +146,8 @@ class _Bench:
         first = measure(self.examiners[dtype], module, dtype, self.points, functions)
         if self.points <= _SECOND:
             return first
-        return self._less_safe(list(first), list(measure(self.examiners[dtype], module, dtype, _SECOND, functions)))
-
-    def _less_safe(self, first: list[Line], second: list[Line]) -> Iterator[Line]:
-        """The lines of the first grid, but those of the second where only that one finds fault."""
-        for line, other in zip(first, second, strict=True):
-            yield other if _is_safe(line) and not _is_safe(other) else line
+        second = measure(self.examiners[dtype], module, dtype, _SECOND, functions)
+        return map(_less_safe, list(first), list(second))
 
     def take(self, choice: Choice, arithmetic: Arithmetic, dtype: str, functions: tuple[str, ...]) -> None:
         """Make this arithmetic the choice."""
@@ -225,6 +221,11 @@ def _is_safe(line: Line) -> bool:
     """Certified, and not by a hair."""
     worst = line.measurement.worst_conditioned
     return line.is_certified and (worst is None or worst.conditioned <= _MARGIN * line.limit)
+
+
+def _less_safe(line: Line, other: Line) -> Line:
+    """The line of the first grid, or that of the second where only this one finds fault."""
+    return other if _is_safe(line) and not _is_safe(other) else line
 
 
 def _is_better(new: Line, old: Line) -> bool:

@@ -93,7 +93,7 @@ def _derive_elementwise(loss: Loss, expression: Expr, definitions: list[Definiti
     gradient = chain.derivative(expression)
     hessian = chain.derivative(gradient)
     value, slope, curvature = (
-        finish(split_by_label(spell_out_residual(item, definitions), loss, fired), fired)
+        finish(split_by_label(spell_out_residual(item, loss, definitions), loss, fired), fired)
         for item in (expression, gradient, hessian)
     )
     steps = {
@@ -240,9 +240,9 @@ def name_differences(loss: Loss, expression: Expr) -> tuple[Expr, list[Definitio
     return expression, []
 
 
-def spell_out_residual(expression: Expr, definitions: list[Definition]) -> Expr:
+def spell_out_residual(expression: Expr, loss: Loss, definitions: list[Definition]) -> Expr:
     """Put differences of inputs back where a sum gets shorter: ``(p - y) - p`` is ``-y``, and does not cancel."""
-    found = [item for item in definitions if item.symbol.name.startswith("residual") and item.expression.is_Add]
+    found = [item for item in definitions if item.expression == loss.pred_symbol - loss.true_symbol]
 
     def spelled(node: Basic) -> Basic:
         for item in found:

@@ -386,18 +386,24 @@ def _may_be_infinite(lowering: Lowering, position: int) -> bool:
     return not isinstance(lowering.values[position].definition, Input)
 
 
+def _distance_from_zero(lowering: Lowering, exponent: Expr, weight: int) -> tuple[int, int]:
+    """``u - log y`` where ``e^u`` meets the weight y, and the flag of y > 0 and a distance of at most a half."""
+    is_positive = lowering.apply("less", lowering.constant(0), weight)
+    safe = lowering.apply("select", is_positive, weight, lowering.constant(1))
+    logarithm = lowering.apply("log", safe, name="log_target")
+    gap = lowering.apply("subtract", lowering.lower(exponent), logarithm, name="gap")
+    is_close = lowering.apply("less_equal", lowering.apply("absolute", gap), lowering.constant(Fraction(1, 2)))
+    return gap, lowering.apply("logical_and", is_positive, is_close, name="is_near")
+
+
 def exp_difference(lowering: Lowering, node: Expr) -> int:
     """``y e^b expm1(a - b - log y)`` where the two terms are close, else the difference as it stands.
 
     The distance from the zero at ``a - b = log y`` is then as exact as the logarithm of y is.
     """
     a, y, b = node.args
-    weight, zero, one = lowering.lower(y), lowering.constant(0), lowering.constant(1)
-    is_positive = lowering.apply("less", zero, weight)
-    logarithm = lowering.apply("log", lowering.apply("select", is_positive, weight, one), name="log_target")
-    gap = lowering.apply("subtract", lowering.lower(a - b), logarithm, name="gap")
-    is_close = lowering.apply("less_equal", lowering.apply("absolute", gap), lowering.constant(Fraction(1, 2)))
-    is_near = lowering.apply("logical_and", is_positive, is_close, name="is_near")
+    weight = lowering.lower(y)
+    gap, is_near = _distance_from_zero(lowering, a - b, weight)
     scale = weight if b == 0 else lowering.lower(atoms.xexpy(y, b))
     near = lowering.apply("multiply", scale, lowering.apply("expm1", gap))
     far = lowering.apply("subtract", lowering.lower(sympy.exp(a)), scale)
@@ -460,13 +466,8 @@ def sigmoid_contrast(lowering: Lowering, node: Expr) -> int:
     The distance from the zero is then as exact as the logarithms of p and q are.
     """
     x, p, q = node.args
-    weight, zero, one = lowering.lower(q), lowering.constant(0), lowering.constant(1)
-    is_positive = lowering.apply("less", zero, weight)
-    logarithm = lowering.apply("log", lowering.apply("select", is_positive, weight, one), name="log_target")
-    shifted = sympy.expand(x + sympy.expand_log(sympy.log(p)))
-    gap = lowering.apply("subtract", lowering.lower(shifted), logarithm, name="gap")
-    is_close = lowering.apply("less_equal", lowering.apply("absolute", gap), lowering.constant(Fraction(1, 2)))
-    is_near = lowering.apply("logical_and", is_positive, is_close, name="is_near")
+    exponent = sympy.expand(x + sympy.expand_log(sympy.log(p)))
+    gap, is_near = _distance_from_zero(lowering, exponent, lowering.lower(q))
     second = lowering.lower(q * atoms.sigmoid(-x))
     near = lowering.apply("multiply", second, lowering.apply("expm1", gap))
     far = lowering.apply("subtract", lowering.lower(p * atoms.sigmoid(x)), second)

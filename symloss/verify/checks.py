@@ -246,19 +246,24 @@ def _numpy_pairs(examination: Examination, emitted: NumpyModule, report: Report)
             _close(report, name, part, exact)
 
 
+def _vectors_and_products(examination: Examination, points: list[Point]) -> tuple[np.ndarray, np.ndarray]:
+    """A vector for every point, the same for all, and the Hessian times it."""
+    vector = np.linspace(-1.0, 2.0, len(points[0].y_pred))  # type: ignore[arg-type]
+    exact = [[float(entry) for entry in examination.oracle.product(point, list(vector))] for point in points]
+    return np.tile(vector, (len(points), 1)), np.array(exact)
+
+
 def _numpy_products(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """Hessian-vector product and full Hessian of losses over an axis."""
     if examination.loss.is_elementwise:
         return
     points = batch_of(examination, emitted)[:2]
     y_true, y_pred, keywords = arrays(examination.loss, points)
-    vector = np.linspace(-1.0, 2.0, y_pred.shape[-1])
-    exact = np.array([[float(entry) for entry in examination.oracle.product(point, list(vector))] for point in points])
-    vectors = np.tile(vector, (len(points), 1))
+    vectors, exact = _vectors_and_products(examination, points)
     got = emitted.module.hessian_vector_product(y_true, y_pred, vectors, reduction="sum", **keywords)
     _close(report, "hessian_vector_product", got, exact)
     full = emitted.module.hessian_full(y_true, y_pred, reduction="sum", **keywords)
-    _close(report, "hessian_full", full @ vector, exact)
+    _close(report, "hessian_full", full @ vectors[0], exact)
     _close(
         report, "hessian_full, diagonal", np.diagonal(full, axis1=-2, axis2=-1), _batch_truth(examination, points)[2]
     )
@@ -396,9 +401,8 @@ def _keras_products(examination: Examination, emitted: TensorflowModule, report:
     if examination.loss.is_elementwise:
         return
     points = batch_of(examination, emitted)[:2]
-    vector = np.linspace(-1.0, 2.0, len(points[0].y_pred))  # type: ignore[arg-type]
-    exact = np.array([[float(entry) for entry in examination.oracle.product(point, list(vector))] for point in points])
-    _close(report, "Hessian times a vector", emitted.product(points, np.tile(vector, (len(points), 1))), exact)
+    vectors, exact = _vectors_and_products(examination, points)
+    _close(report, "Hessian times a vector", emitted.product(points, vectors), exact)
 
 
 def _plain_autodiff(examination: Examination, emitted: TensorflowModule, report: Report) -> None:

@@ -145,6 +145,14 @@ class TensorflowModule:
         product = outer.gradient(gradient, moving, output_gradients=self.tf.constant(vectors))
         return np.zeros(vectors.shape) if product is None else product.numpy()  # type: ignore[no-any-return]
 
+    def _keywords(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What the function takes of these, and its switch to this form."""
+        keywords = {name: value for name, value in given.items() if name in self.accepted}
+        keras = self.loss.keras
+        if keras is not None and keras.switch is not None and keras.switch[0] in self.accepted:
+            keywords[keras.switch[0]] = True
+        return keywords
+
     def _recorded(self, points: list[Point]) -> tuple[Any, Any, Any, Any]:
         """Value and gradient, the tape that the gradient is recorded on, and y_pred."""
         tf = self.tf
@@ -152,10 +160,7 @@ class TensorflowModule:
         if self.loss.is_elementwise:  # the function takes the mean over the last axis: make it one entry long
             y_true, y_pred = y_true[:, None], y_pred[:, None]
             keywords |= {item.name: keywords[item.name][:, None] for item in self.loss.extra_inputs}
-        keywords = {name: value for name, value in keywords.items() if name in self.accepted}
-        keras = self.loss.keras
-        if keras is not None and keras.switch is not None and keras.switch[0] in self.accepted:
-            keywords[keras.switch[0]] = True
+        keywords = self._keywords(keywords)
         moving = tf.constant(y_pred)
         with tf.GradientTape(persistent=True) as outer:
             outer.watch(moving)
@@ -177,10 +182,7 @@ class TensorflowModule:
             if self.loss.is_elementwise:
                 y_true, y_pred = y_true[:, None], y_pred[:, None]
                 extras = {name: values[:, None] for name, values in extras.items()}
-            keywords = {name: value for name, value in {**batch.parameters, **extras}.items() if name in self.accepted}
-            keras = self.loss.keras
-            if keras is not None and keras.switch is not None and keras.switch[0] in self.accepted:
-                keywords[keras.switch[0]] = True
+            keywords = self._keywords({**batch.parameters, **extras})
             with held_back():
                 results = compiled(tf.constant(y_true), tf.constant(y_pred), keywords)
             parts = ("value", "gradient", "hessian")
