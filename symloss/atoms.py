@@ -11,7 +11,7 @@ from collections.abc import Callable
 import sympy
 from sympy import Expr, Function, Integer
 
-from symloss.declare.axes import Delta
+from symloss.declare.nodes import Delta
 
 Tangent = Callable[[Expr], Expr]
 

@@ -31,9 +31,12 @@ from symloss.declare import (
     Total,
     Unit,
     clamp,
+    stop_gradient,
     sum_over,
 )
-from symloss.declare.axes import Probabilities, Share, fresh_index, substitute
+from symloss.declare.axes import substitute
+from symloss.declare.binders import IsLargest, Largest, Restricted, Share
+from symloss.declare.nodes import Bracket, Probabilities, fresh_index
 from symloss.simplify import split_by_label, tidy
 from symloss.stabilise import finish, lift
 from symloss.start import start_statistic
@@ -54,8 +57,10 @@ class Definition:
 class Derivation:
     """A loss with its derivatives on stable atoms.
 
-    For a loss over an axis, ``gradient``, ``hessian`` and ``hessian_vector_product`` are the entries at ``index``,
-    and ``vector`` is the direction of the product; an elementwise loss has neither. ``steps`` are the forms that
+    For a loss over axes, ``gradient``, ``hessian`` and ``hessian_vector_product`` are the entries at ``indices``,
+    and ``vector`` is the direction of the product; an elementwise loss has neither. Where the loss has a value per
+    row, derivatives are those of the sum of the rows, each times its entry of ``row_weight``, and
+    ``directional`` is the derivative of every row along the vector. ``steps`` are the forms that
     gradient and Hessian went through, from the bare chain rule to what is computed, all equal.
     """
 
@@ -65,15 +70,24 @@ class Derivation:
     gradient: Expr
     hessian: Expr
     hessian_vector_product: Expr | None = None
-    index: Index | None = None
+    indices: tuple[Index, ...] = ()
     rules: tuple[str, ...] = ()
     names: tuple[tuple[Expr, str], ...] = ()
     steps: Mapping[str, tuple[Expr, ...]] = field(default_factory=dict)
     prediction: Expr | None = None
     start_statistic: Expr | None = None
+    directional: Expr | None = None
+
+    @property
+    def index(self) -> Index | None:
+        """The index of a loss over one axis."""
+        return self.indices[0] if self.indices else None
 
 
+# Letters of an entry, and of another entry, by axis.
+_LETTERS, _OTHER_LETTERS = ("j", "d", "e"), ("m", "f", "g")
 VECTOR = Data("vector")
+ROW_WEIGHT = Data("row_weight", nonnegative=True)
 
 
 def derive(loss: Loss) -> Derivation:
@@ -145,22 +159,58 @@ class Chain:
 
 
 def _derive_over_axis(loss: Loss, expression: Expr, definitions: list[Definition], fired: list[str]) -> Derivation:
-    axis = loss.axis
-    assert axis is not None
-    at, other = axis.index("j"), axis.index("m")
-    bare = differentiate(expression, entry_direction(loss.pred_symbol, at))
+    pred, rows = loss.pred_symbol, loss.rows
+    axes = loss.axes_of_data("y_pred")
+    at = tuple(axis.index(letter) for axis, letter in zip(axes, _LETTERS, strict=False))
+    other = tuple(axis.index(letter) for axis, letter in zip(axes, _OTHER_LETTERS, strict=False))
+    whole = expression if rows is None else sum_over(rows, ROW_WEIGHT[rows] * expression)
+    bare = differentiate(whole, entry_direction(pred, at))
     gradient = lift(tidy(bare, loss), fired)
-    entry = differentiate(gradient, entry_direction(loss.pred_symbol, other))
-    diagonal = lift(tidy(entry.xreplace({other: at}), loss), fired)
+    entry = differentiate(gradient, entry_direction(pred, other))
+    same = dict(zip(other, at, strict=True))
+    diagonal = lift(tidy(entry.xreplace(same), loss), fired)
     value, slope, curvature = (finish(item, fired) for item in (expression, gradient, diagonal))
-    beside = lift(tidy(entry.xreplace({Delta(at, other): Integer(0), Delta(other, at): Integer(0)}), loss), fired)
-    stable = curvature * Element(VECTOR, at) + finish(_product_beside_diagonal(beside, at, other), fired)
     steps = {
         "gradient": (bare, gradient, slope),
-        "hessian": (entry.xreplace({other: at}), diagonal, curvature),
+        "hessian": (entry.xreplace(same), diagonal, curvature),
     }
+    product = _product_by_structure(loss, entry, at, other, curvature, fired)
+    if product is None:
+        product = finish(lift(tidy(differentiate(gradient, along_vector(pred)), loss), fired), fired)
+    directional = None
+    if rows is not None:
+        directional = finish(lift(tidy(differentiate(expression, along_vector(pred)), loss), fired), fired)
     rules = tuple(dict.fromkeys(fired))
-    return Derivation(loss, tuple(definitions), value, slope, curvature, stable, index=at, steps=steps, rules=rules)
+    return Derivation(
+        loss,
+        tuple(definitions),
+        value,
+        slope,
+        curvature,
+        product,
+        indices=at,
+        steps=steps,
+        rules=rules,
+        directional=directional,
+    )
+
+
+def _product_by_structure(
+    loss: Loss, entry: Expr, at: tuple[Index, ...], other: tuple[Index, ...], curvature: Expr, fired: list[str]
+) -> Expr | None:
+    """The product with a vector where the Hessian is diagonal plus low rank; None where it is not."""
+    if len(at) != 1:
+        return None
+    beside = entry.xreplace({Delta(at[0], other[0]): Integer(0), Delta(other[0], at[0]): Integer(0)})
+    beside = lift(tidy(beside, loss), fired)
+    if not all(_is_separable(term, at[0], other[0]) for term in sympy.Add.make_args(sympy.expand_mul(beside))):
+        return None
+    return curvature * Element(VECTOR, at[0]) + finish(_product_beside_diagonal(beside, at[0], other[0]), fired)
+
+
+def _is_separable(term: Expr, at: Index, other: Index) -> bool:
+    """Whether every factor depends on one of the two places at most."""
+    return not any(factor.has(at) and factor.has(other) for factor in sympy.Mul.make_args(term))
 
 
 def _product_beside_diagonal(entry: Expr, at: Index, other: Index) -> Expr:
@@ -179,9 +229,22 @@ def _product_beside_diagonal(entry: Expr, at: Index, other: Index) -> Expr:
     return product
 
 
-def entry_direction(data: Data, at: Index) -> Direction:
+def entry_direction(data: Data, at: tuple[Index, ...]) -> Direction:
     """The direction of one entry: the tangent of ``data[k]`` is ``[k = at]``."""
-    return lambda leaf: Delta(leaf.index, at) if isinstance(leaf, Element) and leaf.data == data else Integer(0)
+
+    def direction(leaf: Expr) -> Expr:
+        if not isinstance(leaf, Element) or leaf.data != data:
+            return Integer(0)
+        return sympy.Mul(*[Delta(index, place) for index, place in zip(leaf.indices, at, strict=True)])
+
+    return direction
+
+
+def along_vector(data: Data) -> Direction:
+    """The direction of the vector: the tangent of ``data[k]`` is ``vector[k]``."""
+    return lambda leaf: (
+        Element(VECTOR, *leaf.indices) if isinstance(leaf, Element) and leaf.data == data else Integer(0)
+    )
 
 
 def name_intermediates(loss: Loss, fired: list[str]) -> tuple[Expr, list[Definition], tuple[tuple[Expr, str], ...]]:
@@ -282,7 +345,7 @@ def differentiate(expression: Expr, direction: Direction) -> Expr:
     def hide(node: Expr) -> Expr:
         if isinstance(node, Index | Axis):
             return node
-        if isinstance(node, Node | CompositeAtom | clamp | Symbol):
+        if isinstance(node, Node | CompositeAtom | clamp | stop_gradient | Symbol):
             if node not in hidden:
                 hidden[node] = sympy.Dummy(f"n{len(hidden)}", real=True, positive=node.is_positive)
             return hidden[node]
@@ -304,6 +367,10 @@ def _tangent(node: Expr, direction: Direction) -> Expr:
 
     if isinstance(node, CompositeAtom):
         return node.tangent(derivative)
+    if isinstance(node, stop_gradient | Bracket | IsLargest):
+        return Integer(0)
+    if isinstance(node, Restricted):
+        return derivative(node.args[1])  # type: ignore[arg-type]
     if isinstance(node, clamp):
         return derivative(node.args[0]).xreplace({node.args[0]: node})  # taken at the limited point
     if isinstance(node, Symbol | Element | Delta):
@@ -321,6 +388,8 @@ def _binder_tangent(node: Expr, derivative: Direction, direction: Direction) -> 
         return Integer(0)
     if isinstance(node, LogSumExp):
         return sum_over(k, Softmax(node.args[0], node.axis, k) * moved)
+    if isinstance(node, Largest):
+        return sum_over(k, IsLargest(node.args[0], node.axis, k) * moved)
     if isinstance(node, Norm):
         return sum_over(k, Unit(node.args[0], node.axis, k) * moved)
     own = derivative(node.body(node.at))
@@ -340,5 +409,5 @@ def _binder_tangent(node: Expr, derivative: Direction, direction: Direction) -> 
 
 def _letters_of(direction: Direction, node: Expr) -> list[Expr]:
     """What the direction adds at this axis, so that a fresh index can avoid its letters."""
-    probe = node.axis.index("probe")
-    return [direction(Element(data, probe)) for data in sorted(node.atoms(Data), key=str)]
+    leaves = sorted(node.atoms(Element), key=sympy.default_sort_key)
+    return [direction(leaf) for leaf in leaves]

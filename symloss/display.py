@@ -21,7 +21,9 @@ from symloss.declare import (
     Unit,
     clamp,
 )
-from symloss.declare.axes import Binder, Share, SoftmaxComplement, fresh_index, sum_over
+from symloss.declare.axes import sum_over
+from symloss.declare.binders import Binder, Share, SoftmaxComplement
+from symloss.declare.nodes import fresh_index
 
 # How symloss's own names are written, unless the loss has a symbol written so.
 _LETTERS = {"y_true": "y", "y_pred": "ŷ", "residual": "r", "margin": "m", "vector": "v"}

@@ -12,8 +12,8 @@ from typing import Any
 from sympy import Expr
 
 from symloss.declare import Interval, Signs, Vectors
-from symloss.declare.axes import Data, Element
 from symloss.declare.domain import ClassLabel, Domain, Simplex, spelled
+from symloss.declare.nodes import Data, Element
 from symloss.derive import Derivation
 from symloss.display import DEFINED, Notation
 from symloss.errors import DeclarationError

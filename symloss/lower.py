@@ -19,7 +19,7 @@ from sympy.logic import boolalg
 from symloss import stable_forms
 from symloss.atoms import hypotenuse_inverse, magnitude, power_quotient, secant_h
 from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Node, Total, clamp
-from symloss.declare.axes import Share, ShareComplement
+from symloss.declare.binders import Share, ShareComplement
 from symloss.derive import Definition, Derivation
 from symloss.errors import UnsupportedError
 from symloss.kernel import Apply, Constant, Input, Kernel, Value, result_kind

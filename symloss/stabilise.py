@@ -6,7 +6,9 @@ import sympy
 from sympy import Expr
 from sympy.core.basic import Basic
 
-from symloss.declare.axes import Binder, Delta, Element, Index, Norm, Total, Unit, fresh_index, sum_over
+from symloss.declare.axes import sum_over
+from symloss.declare.binders import Binder, Norm, Total, Unit
+from symloss.declare.nodes import Delta, Element, Index, fresh_index
 from symloss.rules import FINISHING, LIFTING, vectors
 from symloss.rules.rule import Rule, apply_rules
 

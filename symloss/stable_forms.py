@@ -17,7 +17,7 @@ from sympy.core.basic import Basic
 
 from symloss import atoms
 from symloss.declare import LogSoftmax, LogSumExp, Norm, Softmax, Total, Unit, clamp
-from symloss.declare.axes import Binder, Share, ShareComplement, SoftmaxComplement
+from symloss.declare.binders import Binder, Share, ShareComplement, SoftmaxComplement
 from symloss.kernel import Input
 
 if TYPE_CHECKING:

@@ -6,29 +6,21 @@ has no word for: named axes of symbolic size (:class:`Axis`), domains (:class:`I
 """
 
 from symloss.declare.axes import (
-    Axis,
-    Data,
-    Delta,
-    Element,
-    Index,
-    LogSoftmax,
-    LogSumExp,
-    Node,
-    Norm,
-    Softmax,
-    Total,
-    Unit,
+    log_sum_exp_over,
     map_elements,
+    max_over,
+    mean_over,
+    min_over,
     norm,
-    outermost_nodes,
     softmax,
     sum_over,
-    y_pred,
-    y_true,
 )
+from symloss.declare.binders import LogSoftmax, LogSumExp, Norm, Softmax, Total, Unit
 from symloss.declare.domain import (
+    Arrays,
     ClassLabel,
     Domain,
+    Identifiers,
     Interval,
     Signs,
     Simplex,
@@ -39,18 +31,34 @@ from symloss.declare.domain import (
     real,
     unit,
 )
-from symloss.declare.functions import clamp, clamp_probability
+from symloss.declare.functions import clamp, clamp_probability, stop_gradient
 from symloss.declare.link import Link, log_link, logit_link, softmax_link
 from symloss.declare.loss import ExtraInput, KerasName, Loss, Parameter
+from symloss.declare.nodes import (
+    Axis,
+    Bracket,
+    Data,
+    Delta,
+    Element,
+    Index,
+    Node,
+    bracket,
+    outermost_nodes,
+    y_pred,
+    y_true,
+)
 
 __all__ = [
+    "Arrays",
     "Axis",
+    "Bracket",
     "ClassLabel",
     "Data",
     "Delta",
     "Domain",
     "Element",
     "ExtraInput",
+    "Identifiers",
     "Index",
     "Interval",
     "KerasName",
@@ -67,11 +75,16 @@ __all__ = [
     "Total",
     "Unit",
     "Vectors",
+    "bracket",
     "clamp",
     "clamp_probability",
     "log_link",
+    "log_sum_exp_over",
     "logit_link",
     "map_elements",
+    "max_over",
+    "mean_over",
+    "min_over",
     "nonnegative",
     "norm",
     "open_unit",
@@ -80,6 +93,7 @@ __all__ = [
     "real",
     "softmax",
     "softmax_link",
+    "stop_gradient",
     "sum_over",
     "unit",
     "y_pred",

@@ -11,9 +11,9 @@ import sympy
 from sympy import Expr, Symbol
 from sympy.core.relational import Relational
 
-from symloss.declare.axes import Binder, Element, Index, outermost_nodes
 from symloss.declare.domain import Domain, Interval, entries_of
-from symloss.declare.functions import clamp
+from symloss.declare.functions import clamp, stop_gradient
+from symloss.declare.nodes import Bracket, Element, Index, free_indices
 from symloss.errors import DeclarationError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def run(loss: Loss) -> None:
     _definitions(loss)
     _roles(loss)
     _scalar(loss)
+    _indices(loss)
+    _no_jumping_brackets(loss.full_expression, loss.pred_symbol)
     _functions(loss.full_expression)
     if loss.is_elementwise:
         _continuous_and_not_constant(loss)
@@ -95,15 +97,12 @@ def _roles(loss: Loss) -> None:
 
 
 def _scalar(loss: Loss) -> None:
-    bound = {node for binder in loss.full_expression.atoms(Binder) for node in binder.atoms(Index)}
-    loose = {index for node in outermost_nodes(loss.full_expression) for index in node.atoms(Index)} - bound
-    loose |= {
-        node.index for node in outermost_nodes(loss.full_expression) if isinstance(node, Element)
-    } & loss.full_expression.atoms(Index)
-    letters = sorted({index.letter for index in loose if not index.letter.startswith("_")})
-    if letters:
+    free = free_indices(loss.full_expression) - ({loss.rows} if loss.rows is not None else set())
+    if free:
+        letters = ", ".join(sorted(index.letter for index in free))
         raise DeclarationError(
-            f"the index {', '.join(letters)} is free, so the value is not a scalar; sum over it with sum_over(…)"
+            f"the index {letters} is free, so the value is not a scalar; sum over it with sum_over(…), "
+            "or declare rows= where the loss has one value for each"
         )
     data = {loss.true_symbol, loss.pred_symbol}
     if loss.full_expression.has(Element):
@@ -112,6 +111,37 @@ def _scalar(loss: Loss) -> None:
         if bare:
             names = ", ".join(sorted(str(symbol) for symbol in bare))
             raise DeclarationError(f"{names} occurs with and without an index; index it everywhere")
+
+
+def _indices(loss: Loss) -> None:
+    """Every array is indexed by as many indices as it has axes, each of its own axis."""
+    for node in sorted(loss.full_expression.atoms(Element), key=sympy.default_sort_key):
+        axes = loss.axes_of_data(node.data.name)
+        if len(node.indices) != len(axes):
+            listed = ", ".join(map(str, axes)) or "no axis"
+            raise DeclarationError(f"{_shown(node)} has {len(node.indices)} indices, {node.data} has {listed}")
+        for place, (index, axis) in enumerate(zip(node.indices, axes, strict=True)):
+            if isinstance(index, Index) and index.axis != axis:
+                raise DeclarationError(
+                    f"{_shown(node)} is indexed by {index.letter} of axis {index.axis}, "
+                    f"but axis {place + 1} of {node.data} is {axis}; take an index of {axis}"
+                )
+
+
+def _shown(node: Element) -> str:
+    letters = [index.letter if isinstance(index, Index) else str(index) for index in node.indices]
+    return f"{node.data}[{', '.join(letters)}]"
+
+
+def _no_jumping_brackets(expression: Expr, prediction: Symbol) -> None:
+    """A bracket of predictions makes the value jump, unless it is a constant weight."""
+    held = expression.replace(stop_gradient, lambda inside: sympy.Integer(1))
+    for node in held.atoms(Bracket):
+        if node.has(prediction):
+            raise DeclarationError(
+                f"the bracket [{node.condition}] of predictions jumps; use Max, Abs or max_over, "
+                "or stop_gradient(…) where it only weighs other terms"
+            )
 
 
 def _leaves_outside_elements(expression: Expr) -> set[Symbol]:

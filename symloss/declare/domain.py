@@ -92,16 +92,38 @@ class Vectors:
 
 
 @dataclass(frozen=True)
-class ClassLabel:
-    """Integer class labels 0 … size of the axis - 1; the array lacks the axis."""
+class Arrays:
+    """Arrays over several axes, such as a batch of embeddings, whose entries lie in an interval."""
 
-    axis: str
+    axes: tuple[str, ...]
+    entries: Interval
 
     def __str__(self) -> str:
-        return f"integers 0..{self.axis}-1"
+        return f"arrays over {' x '.join(self.axes)}, entries {self.entries}"
 
 
-Domain = Interval | Signs | Simplex | Vectors | ClassLabel
+@dataclass(frozen=True)
+class ClassLabel:
+    """Integer class labels 0 … size of the axis - 1; the array lacks the axis and has those of ``over``."""
+
+    axis: str
+    over: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"integers 0..{self.axis}-1" + (f" over {' x '.join(self.over)}" if self.over else "")
+
+
+@dataclass(frozen=True)
+class Identifiers:
+    """Integers over some axes that are only told apart, such as the person that an embedding is of."""
+
+    axes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"integer identifiers over {' x '.join(self.axes)}"
+
+
+Domain = Interval | Signs | Simplex | Vectors | Arrays | ClassLabel | Identifiers
 
 real = Interval()
 positive = Interval(0.0, math.inf, lower_open=True)
@@ -115,7 +137,7 @@ def entries_of(domain: Domain) -> Interval:
     match domain:
         case Interval():
             return domain
-        case Vectors():
+        case Vectors() | Arrays():
             return domain.entries
         case Simplex():
             return unit
@@ -123,3 +145,17 @@ def entries_of(domain: Domain) -> Interval:
             return Interval(-1.0, 1.0)
         case ClassLabel():
             return nonnegative
+        case Identifiers():
+            return real
+
+
+def axes_of(domain: Domain) -> tuple[str, ...]:
+    """The names of the axes that an array of the domain has within one sample."""
+    match domain:
+        case Simplex() | Vectors():
+            return (domain.axis,)
+        case Arrays() | Identifiers():
+            return domain.axes
+        case ClassLabel():
+            return domain.over
+    return ()

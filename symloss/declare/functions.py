@@ -1,4 +1,4 @@
-"""The one function SymPy lacks and a declaration needs: a guard whose derivative is taken at the guarded point."""
+"""What SymPy lacks and a declaration needs: a guard whose derivative is taken at the guarded point, and constants."""
 
 from __future__ import annotations
 
@@ -30,6 +30,29 @@ class clamp(Function):  # noqa: N801 - SymPy functions are lower case
 
     def _eval_is_nonnegative(self) -> bool | None:
         return True if self.args[1].is_nonnegative else None
+
+    def _eval_is_finite(self) -> bool:
+        return True
+
+
+class stop_gradient(Function):  # noqa: N801 - likewise
+    """``stop_gradient(x)``: x in value, a constant for the derivative (weights that a paper holds fixed)."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x: Expr) -> Expr | None:
+        return x if x.is_number else None
+
+    def fdiff(self, _argindex: int = 1) -> Expr:
+        """Zero, as declared."""
+        return sympy.Integer(0)
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return self.args[0].is_nonnegative  # type: ignore[no-any-return]
 
     def _eval_is_finite(self) -> bool:
         return True

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr
 
-from symloss.declare.axes import Axis, Data, map_elements, softmax
+from symloss.declare.axes import map_elements, softmax
+from symloss.declare.nodes import Axis, Data
 
 
 @dataclass(frozen=True)

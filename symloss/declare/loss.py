@@ -11,10 +11,22 @@ from types import MappingProxyType
 import sympy
 from sympy import Expr, Symbol
 
-from symloss.declare import axes, checks
-from symloss.declare.axes import Axis, Data, Element, substitute
-from symloss.declare.domain import ClassLabel, Domain, Interval, Signs, Simplex, Vectors, entries_of, real
+from symloss.declare import checks
+from symloss.declare.axes import substitute
+from symloss.declare.domain import (
+    ClassLabel,
+    Domain,
+    Identifiers,
+    Interval,
+    Signs,
+    Simplex,
+    Vectors,
+    axes_of,
+    entries_of,
+    real,
+)
 from symloss.declare.link import Link
+from symloss.declare.nodes import Axis, Data, Element, Index, Probabilities
 from symloss.errors import DeclarationError
 
 # Names that generated functions, classes and modules need for themselves.
@@ -52,10 +64,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ExtraInput:
-    """A further input with one value per element, such as a variance or a context weight."""
+    """A further input, such as a variance or a context weight: one value per element, or over axes of its own."""
 
     symbol: Symbol
-    domain: Interval
+    domain: Domain
     meaning: str
 
     def __post_init__(self) -> None:
@@ -94,7 +106,8 @@ class Loss:
     does: ``where={label: (1 - s) * y_true + s / 2}``, or ``{label[k]: …}`` for one with an index. ``minimiser`` is an
     expression in y_true whose weighted mean over the samples is the best constant prediction; elementwise losses
     rarely need it, it is solved for. Symbols are matched by name, so ``Symbol("y_pred")`` is as good as the one symloss
-    exports. Raises DeclarationError for a free symbol without a role, a default outside its domain, a value that
+    exports. A loss that couples samples has one value per entry of an axis, which ``rows`` names by its index.
+    Raises DeclarationError for a free symbol without a role, a default outside its domain, a value that
     jumps, a derivative that is zero everywhere, and functions nothing can be generated for.
     """
 
@@ -114,6 +127,7 @@ class Loss:
     keras: KerasName | None = None
     references: tuple[str, ...] = ()
     composed: Loss | None = None
+    rows: Index | None = None
 
     def __post_init__(self) -> None:
         checks.identifier(self.name, frozenset())
@@ -143,7 +157,7 @@ class Loss:
     @cached_property
     def true_symbol(self) -> Data:
         """``y_true`` with the assumptions of its domain."""
-        kind = axes.Probabilities if isinstance(self.y_true, Simplex) else Data
+        kind = Probabilities if isinstance(self.y_true, Simplex) else Data
         return kind("y_true", **_assumptions(self.y_true))
 
     @cached_property
@@ -155,14 +169,36 @@ class Loss:
     def symbols(self) -> tuple[Symbol, ...]:
         """Every symbol that has a role, assumptions included."""
         items: list[Parameter | ExtraInput] = [*self.parameters, *self.extra_inputs]
-        named = [Symbol(item.name, real=True, **_assumptions(item.domain)) for item in items]
+        named = [
+            (Data if axes_of(item.domain) else Symbol)(item.name, **{"real": True, **_assumptions(item.domain)})
+            for item in items
+        ]
         return (self.true_symbol, self.pred_symbol, *named)
 
     @cached_property
     def axis(self) -> Axis | None:
         """The axis the loss couples entries over, or None for an elementwise loss."""
-        found = sorted(self.full_expression.atoms(Axis), key=str)
-        return found[0] if found else None
+        return next(iter(self.axes_of_data("y_pred") or sorted(self.full_expression.atoms(Axis), key=str)), None)
+
+    def axes_of_data(self, name: str) -> tuple[Axis, ...]:
+        """The axes that an argument has within one sample: those of its domain, else those it is indexed by."""
+        domains = {
+            "y_true": self.y_true,
+            "y_pred": self.y_pred,
+            **{item.name: item.domain for item in self.extra_inputs},
+        }
+        declared = axes_of(domains[name]) if name in domains else ()
+        if declared:
+            return tuple(map(Axis, declared))
+        used = [node for node in self.full_expression.atoms(Element) if node.data.name == name]
+        found = {tuple(index.axis for index in node.indices) for node in used if _is_indexed_by_indices(node)}
+        return min(found, key=str, default=())
+
+    @cached_property
+    def has_one_axis(self) -> bool:
+        """Whether y_pred has one axis and every other argument has that one or none."""
+        names = ["y_true", "y_pred", *(item.name for item in self.extra_inputs)]
+        return self.rows is None and len({axis for name in names for axis in self.axes_of_data(name)}) == 1
 
     @property
     def is_elementwise(self) -> bool:
@@ -253,9 +289,15 @@ def _refresh(expression: Expr) -> Expr:
     )
 
 
+def _is_indexed_by_indices(node: Element) -> bool:
+    return all(isinstance(index, Index) for index in node.indices)
+
+
 def _assumptions(domain: Domain) -> dict[str, bool]:
     if isinstance(domain, ClassLabel):
         return {"integer": True, "nonnegative": True}
+    if isinstance(domain, Identifiers):
+        return {"integer": True}
     if isinstance(domain, Signs):
         return {"integer": True, "nonzero": True}
     interval = entries_of(domain)

@@ -26,7 +26,7 @@ from symloss.atoms import (
     xexpy,
 )
 from symloss.declare import Delta, Element, Softmax, Total, Unit, clamp
-from symloss.declare.axes import Share, SoftmaxComplement
+from symloss.declare.binders import Share, SoftmaxComplement
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)

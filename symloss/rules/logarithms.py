@@ -9,7 +9,7 @@ from sympy import Expr
 
 from symloss.atoms import log_hypotenuse, log_ratio, logcosh, sigmoid, softplus
 from symloss.declare import Data, LogSoftmax, LogSumExp, Softmax, Total, sum_over
-from symloss.declare.axes import fresh_index
+from symloss.declare.nodes import fresh_index
 from symloss.rules.exponentials import exponents_of, two_exponentials
 from symloss.rules.powers import one_plus_square
 from symloss.rules.rule import Rule

@@ -6,7 +6,8 @@ import sympy
 from sympy import Expr
 
 from symloss.declare import Element, Norm, Total, Unit, map_elements
-from symloss.declare.axes import Share, fresh_index
+from symloss.declare.binders import Share
+from symloss.declare.nodes import fresh_index
 from symloss.rules.rule import Rule
 
 

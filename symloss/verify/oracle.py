@@ -19,7 +19,7 @@ from mpmath import mpf
 from sympy.core.basic import Basic
 
 from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Norm, Total, clamp
-from symloss.declare.axes import Binder
+from symloss.declare.binders import Binder
 from symloss.verify.balls import Arithmetic, Ball, UndecidedError, arithmetic
 from symloss.verify.series import WANTED, Algebra, Series, TooShortError
 

@@ -9,7 +9,7 @@ import sympy
 from sympy.core.basic import Basic
 
 from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Norm, Total, clamp
-from symloss.declare.axes import Binder
+from symloss.declare.binders import Binder
 from symloss.verify.modules import arrays
 from symloss.verify.oracle import Point
 
