@@ -114,7 +114,7 @@ def with_definitions(derivation: Derivation, expression: Expr) -> Expr:
     from symloss.declare.axes import substitute
 
     for item in reversed(derivation.definitions):
-        symbol = item.symbol if item.index is None else Element(item.symbol, item.index)
+        symbol = item.entry
         if item.index is None:
             expression = expression.xreplace({item.symbol: item.expression})
         elif isinstance(item.symbol, Data):

@@ -19,7 +19,7 @@ from symloss.targets.target import CALL, MIRRORED, PRODUCT, UNARY
 
 _LONGEST_INLINE = 64
 _LONGEST_LINE = 80
-_CHEAP = frozenset({"negate", "axis_size"})
+_CHEAP = frozenset({"negate", "axis_size", "expand", "positions", "transpose"})
 _FALLBACK_NAMES = {
     "add": "total",
     "subtract": "difference",
@@ -38,6 +38,11 @@ _FALLBACK_NAMES = {
     "sum_over_axis": "whole",
     "maximum": "larger",
     "minimum": "smaller",
+    "matrix_product": "product",
+    "contract": "contracted",
+    "take": "taken",
+    "cumulative_sum": "cumulated",
+    "cumulative_sum_from": "cumulated",
 }
 _RESERVED = frozenset(
     {"y_true", "y_pred", "vector", "np", "tf", "keras", "loss", "gradient_", "sum", "range"}
@@ -72,6 +77,15 @@ def emit(kernel: Kernel, target: Target, *outputs: str) -> Program:
     return _Emitter(kernel, target, outputs).program()
 
 
+def _base(kernel: Kernel, position: int) -> int:
+    """The value that a position stands for: relabelling an array is nothing to compute."""
+    definition = kernel.values[position].definition
+    while isinstance(definition, Apply) and definition.operation == "relabel":
+        position = definition.operands[0]
+        definition = kernel.values[position].definition
+    return position
+
+
 def _fallback_name(value: Value) -> str:
     assert isinstance(value.definition, Apply)
     return _FALLBACK_NAMES.get(value.definition.operation, value.definition.operation)
@@ -86,10 +100,11 @@ class _Emitter:
         self.target = target
         self.outputs = outputs
         self.needed = kernel.needed_for(*outputs)
+        self.bases = {place: _base(kernel, place) for place in self.needed}
         self.uses = Counter(
-            operand
+            self.bases[operand]
             for position in self.needed
-            if isinstance(kernel.values[position].definition, Apply)
+            if self.bases[position] == position and isinstance(kernel.values[position].definition, Apply)
             for operand in kernel.values[position].definition.operands  # type: ignore[union-attr]
         )
         self.texts: dict[int, tuple[str, int]] = {}
@@ -97,12 +112,13 @@ class _Emitter:
         self.lines: list[Line] = []
         self.noted: set[str] = set()
         self.pending: dict[int, tuple[str, ...]] = {}  # notes of values that are written where they are used
-        self.output_names = {kernel.outputs[output]: output for output in reversed(outputs)}
+        self.output_names = {self.bases[kernel.outputs[output]]: output for output in reversed(outputs)}
 
     def program(self) -> Program:
         for position in self.needed:
-            self._write(position)
-        positions = [self.kernel.outputs[output] for output in self.outputs]
+            if self.bases[position] == position:
+                self._write(position)
+        positions = [self.bases[self.kernel.outputs[output]] for output in self.outputs]
         results = tuple(self.texts[position][0] for position in positions)
         notes = self._said_once(note for position in positions for note in self.pending.get(position, ()))
         return Program(tuple(self.lines), results, self.kernel.inputs(*self.outputs), notes)
@@ -111,7 +127,8 @@ class _Emitter:
         value = self.kernel.values[position]
         text, binds = self._text(value)
         if isinstance(value.definition, Apply):
-            inside = [note for operand in value.definition.operands for note in self.pending.get(operand, ())]
+            operands = [self.bases[operand] for operand in value.definition.operands]
+            inside = [note for operand in operands for note in self.pending.get(operand, ())]
             self.pending[position] = (*inside, value.note) if value.note else tuple(inside)
         if isinstance(value.definition, Apply) and self._deserves_a_line(position, value, text):
             name = self._free_name(self.output_names.get(position) or value.name or _fallback_name(value))
@@ -154,7 +171,8 @@ class _Emitter:
                 f"{self.target.name} has no {definition.operation}, which {self.kernel.loss} needs; "
                 "choose another target or rewrite the formula"
             )
-        operands = definition.operands
+        operands = tuple(self.bases[operand] for operand in definition.operands)
+        definition = Apply(definition.operation, operands, definition.layout)
         if definition.operation in MIRRORED and self._number(operands[0]) is not None:
             spelling, operands = MIRRORED[definition.operation], operands[::-1]
         if definition.operation == "select":
@@ -165,7 +183,23 @@ class _Emitter:
         if definition.operation == "divide" and self.target.reciprocal and self._was_divided(operands[0]):
             spelling = Spelling(self.target.reciprocal, PRODUCT, (PRODUCT, PRODUCT + 1))
         texts = [self._operand(operand, spelling, place) for place, operand in enumerate(operands)]
-        return spelling.text.format(*texts), spelling.binds
+        return spelling.text.format(*texts, **self._layout(definition, value)), spelling.binds
+
+    def _layout(self, definition: Apply, value: Value) -> dict[str, str]:
+        """What a spelling may say of dimensions."""
+        layout = definition.layout
+        places = [":" if place == ":" else self.target.new_dimension for place in layout]
+        while len(places) > 1 and places[0] == ":":
+            places.pop(0)
+        sides = ",".join("..." + side for side in layout.split("->")[0].split(","))
+        order = [int(place) - len(layout) for place in layout] if layout.isdigit() else []
+        return {
+            "axis": layout or "-1",
+            "keep": "" if value.dims else ", keepdims=True",
+            "places": ", ".join(["...", *places]),
+            "subscripts": f"{sides}->...{layout.rpartition('->')[2]}",
+            "order": ", ".join(map(str, order)),
+        }
 
     def _shorten(self, operands: tuple[int, ...], around: int = 0) -> None:
         """Give the longest operands lines of their own until the rest, and what is around them, fits on one."""
@@ -209,7 +243,7 @@ class _Emitter:
     def _constant(self, constant: Constant) -> tuple[str, int]:
         number = constant.number
         if isinstance(number, float) and math.isinf(number):
-            return "np.inf", CALL
+            return (self.target.infinity, CALL) if number > 0 else (f"-{self.target.infinity}", UNARY)
         if self.target.inexact_constant and (isinstance(number, float) or float(number) != number):
             rest = constant.rest if isinstance(number, float) else float(number - Fraction(float(number)))
             return self.target.inexact_constant.format(repr(float(number)), repr(rest)), CALL

@@ -3,8 +3,10 @@
 A kernel is a list of values in the order they are computed. Each value is an input, a constant or one operation on
 earlier values, and has a kind: a ``parameter`` is one number, a ``row`` has one number per sample, an ``element`` one
 per entry, a ``flag`` is an element that is true or false. For an elementwise loss every sample is one element and
-there are no rows. There are no loops, no branches, no calls and no shapes beyond these; what a target must know is
-how to spell each operation of ``OPERATIONS`` and nothing else.
+there are no rows. Over axes, an element has an array dimension for each of its ``dims`` (the axis, and a number that
+tells two indices of one axis apart), behind those of the samples and in the kernel's order; a row has one of size 1.
+There are no loops, no branches, no calls and no shapes beyond these; what a target must know is how to spell each
+operation of ``OPERATIONS`` and nothing else.
 """
 
 from __future__ import annotations
@@ -24,8 +26,15 @@ class Operation:
 
     arity: int
     meaning: str
-    result: str = "widest"  # or "row", "element", "flag", "parameter"
+    result: str = "widest"  # or "row", "element", "flag", "parameter", "same" as the operand
 
+
+_FAMILIES = (
+    ("sum", 2, "sum of a"),
+    ("log_sum_exp", 2, "logarithm of the sum of exp(a)"),
+    ("exp_sum", 4, "sum of b exp(c + a)"),
+)
+_RELATIONS = (("at_most", "at most"), ("below", "below"), ("equal", "equal to"))
 
 OPERATIONS: Mapping[str, Operation] = {
     "add": Operation(2, "a + b"),
@@ -81,6 +90,22 @@ OPERATIONS: Mapping[str, Operation] = {
     "smallest_normal": Operation(1, "smallest normal number of the dtype of a", "parameter"),
     "axis_size": Operation(1, "number of entries along the axis of a", "parameter"),
     "fill": Operation(2, "the number a in the shape of b", "element"),
+    "expand": Operation(1, "a with new dimensions of size 1", "same"),
+    "relabel": Operation(1, "a, read at other indices of the same axes", "same"),
+    "transpose": Operation(1, "a with its dimensions in another order", "same"),
+    "diagonal": Operation(1, "entries of a at equal places of its last two dimensions", "same"),
+    "positions": Operation(1, "0, 1, 2, … along an axis of a", "element"),
+    "is_same": Operation(1, "whether two indices of one axis of a are equal", "flag"),
+    "take": Operation(2, "entries of a along its last dimension at the integers b", "element"),
+    "contract": Operation(2, "sum of products over a shared dimension", "element"),
+    "matrix_product": Operation(2, "matrix product of the last two dimensions", "element"),
+    "cumulative_sum": Operation(1, "sum of an entry and all before it", "element"),
+    "cumulative_sum_from": Operation(1, "sum of an entry and all behind it", "element"),
+    **{
+        f"{family}_{relation}": Operation(arity, f"{meaning} over entries whose key is {words} each key", "element")
+        for family, arity, meaning in _FAMILIES
+        for relation, words in _RELATIONS
+    },
 }
 
 
@@ -102,10 +127,15 @@ class Constant:
 
 @dataclass(frozen=True)
 class Apply:
-    """An operation on earlier values, given by their positions."""
+    """An operation on earlier values, given by their positions.
+
+    ``layout`` says which dimensions are meant: the one reduced or counted (from the end), the new ones of ``expand``
+    (``:+`` adds one behind), the letters of ``contract``, the order of ``transpose``.
+    """
 
     operation: str
     operands: tuple[int, ...]
+    layout: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +146,7 @@ class Value:
     kind: str
     name: str = ""
     note: str = ""
+    dims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,10 +185,13 @@ def widest(kinds: list[str]) -> str:
     return KINDS[max(ranks, default=0)]
 
 
-def result_kind(operation: str, kinds: list[str]) -> str:
+def result_kind(operation: str, kinds: list[str], dims: tuple[str, ...] = ()) -> str:
     """The kind of an operation's result."""
     declared = OPERATIONS[operation].result
-    return widest(kinds) if declared == "widest" else declared
+    if declared == "same":
+        return kinds[0] if kinds[0] == "flag" else "element"
+    kind = widest(kinds) if declared == "widest" else declared
+    return "element" if kind == "row" and dims else kind
 
 
 def check(kernel: Kernel) -> None:
@@ -185,7 +219,7 @@ def _check_application(kernel: Kernel, position: int, value: Value) -> None:
     if any(not 0 <= operand < position for operand in definition.operands):
         raise KernelError(f"value {position} uses a value that is not computed before it")
     kinds = [kernel.values[operand].kind for operand in definition.operands]
-    if value.kind != result_kind(definition.operation, kinds):
+    if value.kind != result_kind(definition.operation, kinds, value.dims):
         raise KernelError(f"value {position} ({definition.operation}) claims to be a {value.kind}")
     if known.result in ("row", "flag") and "axis" in known.meaning and not kernel.has_axis:
         raise KernelError(f"{definition.operation} needs an axis, and {kernel.loss} is elementwise")

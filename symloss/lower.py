@@ -18,11 +18,13 @@ from sympy.logic import boolalg
 
 from symloss import stable_forms
 from symloss.atoms import hypotenuse_inverse, magnitude, power_quotient, secant_h
-from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Node, Total, clamp
+from symloss.declare import Axis, Bracket, ClassLabel, Delta, Element, Index, Node, Total, clamp, stop_gradient
 from symloss.declare.binders import Share, ShareComplement
-from symloss.derive import Definition, Derivation
+from symloss.declare.nodes import Apart
+from symloss.derive import Derivation
 from symloss.errors import UnsupportedError
-from symloss.kernel import Apply, Constant, Input, Kernel, Value, result_kind
+from symloss.kernel import Apply, Kernel
+from symloss.lower_indexed import IndexedLowering
 
 _FUNCTIONS = {
     sympy.exp: "exp",
@@ -62,6 +64,8 @@ def lower(derivation: Derivation) -> Kernel:
     }
     if derivation.hessian_vector_product is not None:
         outputs["hessian_vector_product"] = lowering.filled(derivation.hessian_vector_product)
+    if derivation.directional is not None:
+        outputs["directional"] = lowering.lower(derivation.directional)
     if derivation.prediction is not None:
         outputs["prediction"] = lowering.filled(derivation.prediction)
     if derivation.start_statistic is not None:
@@ -69,43 +73,14 @@ def lower(derivation: Derivation) -> Kernel:
     return Kernel(derivation.loss.name, not derivation.loss.is_elementwise, tuple(lowering.values), outputs)
 
 
-class Lowering:
-    """Value numbering: an expression, an operation on the same operands, is computed once."""
+class Lowering(IndexedLowering):
+    """Turns expressions into values; an expression is lowered once."""
 
     def __init__(self, derivation: Derivation) -> None:
-        self.loss: Loss = derivation.loss
-        self.values: list[Value] = []
-        self.definitions: dict[str, Definition] = {item.symbol.name: item for item in derivation.definitions}
-        self.names: dict[Basic, str] = {self._without_letters(part): name for part, name in derivation.names}
-        self._numbers: dict[Input | Constant | Apply, int] = {}
-        self._expressions: dict[Basic, int] = {}
+        super().__init__(derivation)
+        self.names: dict[Basic, str] = {self._canonical(part)[0]: name for part, name in derivation.names}
 
     # -- building blocks -------------------------------------------------------------------------------------
-
-    def apply(self, operation: str, *operands: int, name: str = "") -> int:
-        """The position of an operation's result."""
-        kind = result_kind(operation, [self.values[operand].kind for operand in operands])
-        return self._record(Apply(operation, operands), kind, name)
-
-    def constant(self, number: Fraction | float, rest: float = 0.0) -> int:
-        """The position of a constant; ``rest`` is what the float of an irrational number lacks."""
-        exact = Fraction(number) if isinstance(number, int) else number
-        return self._record(Constant(exact, rest), "parameter", "")
-
-    def input(self, name: str, kind: str) -> int:
-        """The position of an input."""
-        return self._record(Input(name, kind), kind, name)
-
-    def _record(self, definition: Input | Constant | Apply, kind: str, name: str) -> int:
-        if definition in self._numbers:
-            position = self._numbers[definition]
-            known = self.values[position]
-            if name and not known.name:
-                self.values[position] = replace(known, name=name)
-            return position
-        self.values.append(Value(definition, kind, name))
-        self._numbers[definition] = len(self.values) - 1
-        return len(self.values) - 1
 
     def name(self, position: int, name: str, *, by_author: bool = False) -> int:
         """Give a computed value a name; the author's names win over those of stable forms."""
@@ -128,42 +103,35 @@ class Lowering:
     def filled(self, expression: Expr) -> int:
         """Lower a derivative; a constant or per-row one is filled into the shape of y_pred."""
         position = self.lower(expression)
-        if self.values[position].kind != "element":
-            position = self.apply("fill", position, self.input("y_pred", "element"))
+        entries = self.input("y_pred", "element")
+        if self.values[position].kind != "element" or self.dims(position) != self.dims(entries):
+            position = self.apply("fill", position, entries)
         return position
 
     # -- expressions -----------------------------------------------------------------------------------------
 
     def lower(self, expression: Basic) -> int:
         """The position of an expression's value."""
-        key = self._without_letters(expression)
+        key, letters = self._canonical(expression)
         if key not in self._expressions:
-            self._expressions[key] = self._lower(expression)
+            known = self._transposed(key)
+            self._expressions[key] = self._lower(key) if known is None else known
             if key in self.names:
                 self.name(self._expressions[key], self.names[key], by_author=True)
-        return self._expressions[key]
-
-    def _without_letters(self, expression: Basic) -> Basic:
-        """At most one index is free at a time, and every index means 'this entry'."""
-        letters = {index for index in expression.atoms(Index) if not index.letter.startswith("_")}
-        if len(letters) > 1:
-            raise UnsupportedError(
-                f"{expression} couples entries {', '.join(sorted(item.letter for item in letters))} along one axis; "
-                "sum over one of them first"
-            )
-        return expression.xreplace({index: index.axis.index("k") for index in letters})
+        return self._read_at(self._expressions[key], letters)
 
     def _lower(self, expression: Basic) -> int:
         if isinstance(expression, Expr) and expression.is_number:
-            return self._number(expression)
+            return self._numeral(expression)
         if isinstance(expression, Axis):
-            return self.apply("axis_size", self.input("y_pred", "element"), name="size")
+            return self._axis_size(expression)
         if isinstance(expression, Symbol):
             return self._symbol(expression)
-        if isinstance(expression, Element):
-            return self._element(expression)
-        if isinstance(expression, Delta):
-            return self.apply("select", self._label_flag(), self.constant(1), self.constant(0), name="one_hot")
+        if isinstance(expression, stop_gradient):
+            return self.lower(expression.args[0])
+        indexed = self.lower_indexed(expression)
+        if indexed is not None:
+            return indexed
         form = stable_forms.FORMS.get(type(expression))
         if form is not None:
             return self.note(form.lower(self, expression), form.avoids)
@@ -180,7 +148,7 @@ class Lowering:
                 return self._piecewise(expression)
         return self._function(expression)
 
-    def _number(self, expression: Expr) -> int:
+    def _numeral(self, expression: Expr) -> int:
         if isinstance(expression, sympy.Rational):
             return self.constant(Fraction(int(expression.p), int(expression.q)))
         number = expression.evalf(50)
@@ -196,20 +164,6 @@ class Lowering:
             return self.input(symbol.name, "parameter")
         return self.input(symbol.name, "element" if self.loss.is_elementwise else "row")
 
-    def _element(self, element: Element) -> int:
-        definition = self.definitions.get(element.data.name)
-        if definition is not None:
-            entry = definition.expression.xreplace({definition.index: element.index})
-            return self.named(entry, element.data.name)
-        entries = self.input(element.data.name, "element")
-        if isinstance(element.index, Index):
-            return entries
-        return self.apply("take_label", entries, self.input(element.index.name, "row"))  # type: ignore[attr-defined]
-
-    def _label_flag(self) -> int:
-        entries, label = self.input("y_pred", "element"), self.input("y_true", "row")
-        return self.apply("is_label", entries, label, name="is_label")
-
     def complement_of(self, part: Expr) -> Expr | None:
         """``1 - part`` without a cancellation, for a label between two others or a guarded probability; else None."""
         if isinstance(part, Share):
@@ -219,9 +173,7 @@ class Lowering:
         definition = self.definitions.get(str(getattr(part, "data", part)))
         if definition is None:
             return None
-        inside = definition.expression
-        if isinstance(part, Element) and definition.index is not None:
-            inside = inside.xreplace({definition.index: part.index})
+        inside = definition.at(part)
         if isinstance(inside, clamp):
             return self.complement_of(inside)
         return self._mixed(inside, lambda label: 1 - label)
@@ -231,9 +183,7 @@ class Lowering:
         definition = self.definitions.get(str(getattr(label, "data", label)))
         if definition is None:
             return None
-        inside = definition.expression
-        if isinstance(label, Element) and definition.index is not None:
-            inside = inside.xreplace({definition.index: label.index})
+        inside = definition.at(label)
         return self._mixed(inside, lambda part: 1 - classes * part)
 
     def _mixed(self, label: Expr, change: Callable[[Expr], Expr]) -> Expr | None:
@@ -321,7 +271,7 @@ class Lowering:
         labels = {node.index for node in entry.atoms(Element) if not isinstance(node.index, Index)}
         if len(labels) != 1 or total.body(labels.pop()) != entry:
             return None
-        entries = self.lower(total.body(total.axis.index("k")))
+        entries = self.lower(total.body(self.slot(total)))
         kept = self.apply("select", self._label_flag(), self.constant(0), entries)
         whole = self.apply("sum_over_axis", kept, name="all_but_label")
         return self.note(whole, "whole minus label cancels for a confident prediction: the others are added")
@@ -329,10 +279,10 @@ class Lowering:
     def _product(self, expression: Expr) -> int:
         coefficient, rest = expression.as_coeff_Mul()
         factors = list(sympy.Mul.make_args(rest))
-        masks = [factor for factor in factors if isinstance(factor, Delta)]
+        masks = [factor for factor in factors if isinstance(factor, Delta | Apart | Bracket)]
         if masks:
             others = sympy.Mul(coefficient, *[factor for factor in factors if factor not in masks])
-            return self.apply("select", self._label_flag(), self.lower(others), self.constant(0))
+            return self.apply("select", self.flags(masks), self.lower(others), self.constant(0))
         if coefficient.is_negative:
             return self.apply("negate", self.lower(-expression))
         if any(factor.has(power_quotient) for factor in factors):
@@ -549,8 +499,7 @@ class Lowering:
         if part != argument:
             complement = self.complement_of(part)
             return argument if complement is None else complement
-        inside = definition.expression
-        return inside if definition.index is None else inside.xreplace({definition.index: part.index})
+        return definition.at(part)
 
     def _is_nonnegative(self, part: Expr) -> bool:
         bare = part

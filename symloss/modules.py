@@ -256,7 +256,7 @@ def equations(derivation: Derivation) -> tuple[list[Equation], list[Equation]]:
     declared: list[Equation] = []
     derived: list[Equation] = []
     for item in derivation.definitions:
-        left = item.symbol if item.index is None else item.symbol[item.index]  # type: ignore[index]
+        left = item.entry
         (declared if item.symbol.name in names else derived).append(Equation(left, item.expression, notation))
     for part, name in derivation.names:
         letters = [index for index in part.atoms(Index) if not index.letter.startswith("_")]

@@ -8,7 +8,8 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from symloss.atoms import with_rounding_error
-from symloss.derive import Derivation, differentiate
+from symloss.derive import Derivation
+from symloss.differentiate import Direction, differentiate
 from symloss.kinks import evaluable
 from symloss.simplify import tidy
 from symloss.stabilise import finish, lift
@@ -26,7 +27,7 @@ def keep_residual_exact(derivation: Derivation) -> Derivation:
     residual = _only_residual(derivation)
     if residual is None:
         return derivation
-    third = lift(tidy(differentiate(derivation.steps["hessian"][1], lambda leaf: Integer(leaf == residual))))
+    third = lift(tidy(differentiate(derivation.steps["hessian"][1], Direction(lambda leaf: Integer(leaf == residual)))))
     slopes = {"value": derivation.gradient, "gradient": derivation.hessian, "hessian": finish(third)}
     kept = {}
     for part, slope in slopes.items():

@@ -16,8 +16,9 @@ from sympy import Expr
 from sympy.core.basic import Basic
 
 from symloss import atoms
-from symloss.declare import LogSoftmax, LogSumExp, Norm, Softmax, Total, Unit, clamp
-from symloss.declare.binders import Binder, Share, ShareComplement, SoftmaxComplement
+from symloss.declare import Element, Index, LogSoftmax, LogSumExp, Norm, Softmax, Total, Unit, clamp
+from symloss.declare.binders import Binder, Restricted, Share, ShareComplement, SoftmaxComplement
+from symloss.declare.nodes import free_indices
 from symloss.kernel import Input
 
 if TYPE_CHECKING:
@@ -516,43 +517,48 @@ def limited(lowering: Lowering, node: Expr) -> int:
 
 
 def _body(lowering: Lowering, node: Binder) -> int:
-    return lowering.lower(node.body(node.axis.index("k")))
+    return lowering.lower(node.body(lowering.slot(node)))
 
 
 def total(lowering: Lowering, node: Binder) -> int:
     """Sum over the axis; that of products of two unit vectors is ``(a . b) / (|a| |b|)``."""
-    index = node.axis.index("k")
+    index = lowering.slot(node)
     units = sorted(node.body(index).args, key=sympy.default_sort_key)
-    if isinstance(node.body(index), sympy.Mul) and len(units) == 2 and all(isinstance(item, Unit) for item in units):
+    is_cosine = isinstance(node.body(index), sympy.Mul) and len(units) == 2
+    if is_cosine and all(isinstance(item, Unit) for item in units) and not free_indices(node):
         return _cosine(lowering, *units)
-    return lowering.apply("sum_over_axis", _body(lowering, node))
+    return lowering.total(node)
 
 
 def _shifted(lowering: Lowering, node: Binder) -> tuple[int, int, int, int]:
     """Scores minus their maximum, exponentials, the sum of all but the largest one, and the flag of the largest."""
     scores = _body(lowering, node)
-    largest = lowering.apply("max_over_axis", scores, name="largest")
+    largest = lowering.over(node, "max_over_axis", scores, name="largest")
+    if node.args[0].has(Restricted):  # a set may be empty: minus infinity minus itself is no number
+        is_empty = lowering.apply("equal", largest, lowering.constant(-math.inf))
+        largest = lowering.apply("select", is_empty, lowering.constant(0), largest, name="shift")
     shifted = lowering.apply("subtract", scores, largest, name="shifted")
-    is_largest = lowering.apply("is_first_maximum", scores, name="is_largest")
+    is_largest = lowering.over(node, "is_first_maximum", scores, name="is_largest")
     weights = lowering.apply("exp", shifted, name="weights")
     others = lowering.apply("select", is_largest, lowering.constant(0), weights)
-    return shifted, weights, lowering.apply("sum_over_axis", others, name="others"), is_largest
+    return shifted, weights, lowering.over(node, "sum_over_axis", others, name="others"), is_largest
 
 
 def log_sum_exp(lowering: Lowering, node: Binder) -> int:
     """The maximum plus ``log1p`` of the sum of the others, relative to it."""
+    in_order = lowering.log_sum_exp_in_sorted_order(node)
+    if in_order is not None:
+        return in_order
     _, _, others, _ = _shifted(lowering, node)
-    largest = lowering.apply("max_over_axis", _body(lowering, node))
+    largest = lowering.over(node, "max_over_axis", _body(lowering, node))
     return lowering.apply("add", largest, lowering.apply("log1p", others))
 
 
 def _at(lowering: Lowering, node: Binder, entries: int) -> int:
     """The entries, or the one at an integer label."""
-    from symloss.declare import Index
-
     if isinstance(node.at, Index):
         return entries
-    return lowering.apply("take_label", entries, lowering.input(node.at.name, "row"))  # type: ignore[attr-defined]
+    return lowering.taken(entries, node)
 
 
 def log_softmax(lowering: Lowering, node: Binder) -> int:
@@ -578,15 +584,21 @@ def softmax_complement(lowering: Lowering, node: Binder) -> int:
     return lowering.apply("divide", _at(lowering, node, rest), whole, name="softmax_of_others")
 
 
+def _label(node: Binder) -> str:
+    """What names of parts of a vector end in."""
+    body = node.args[0]
+    return body.data.name.removeprefix("y_") if isinstance(body, Element) else "vector"
+
+
 def _scaled(lowering: Lowering, node: Binder) -> tuple[int, int, int]:
     """Entries over the largest size, the root of their sum of squares, and that size (1 for the zero vector)."""
     entries = _body(lowering, node)
-    label = node.args[0].data.name.removeprefix("y_")  # type: ignore[attr-defined]
-    largest = lowering.apply("max_over_axis", lowering.apply("absolute", entries), name=f"largest_{label}")
+    label = _label(node)
+    largest = lowering.over(node, "max_over_axis", lowering.apply("absolute", entries), name=f"largest_{label}")
     is_zero = lowering.apply("equal", largest, lowering.constant(0))
     scale = lowering.apply("select", is_zero, lowering.constant(1), largest, name=f"scale_{label}")
     scaled = lowering.apply("divide", entries, scale, name=f"scaled_{label}")
-    squares = lowering.apply("sum_over_axis", lowering.apply("multiply", scaled, scaled))
+    squares = lowering.over(node, "sum_over_axis", lowering.apply("multiply", scaled, scaled))
     return scaled, lowering.apply("sqrt", squares, name=f"scaled_length_{label}"), scale
 
 
@@ -601,7 +613,7 @@ def unit(lowering: Lowering, node: Binder) -> int:
     scaled, length, _ = _scaled(lowering, node)
     is_zero = lowering.apply("equal", length, lowering.constant(0))
     divisor = lowering.apply("select", is_zero, lowering.constant(1), length)
-    label = node.args[0].data.name.removeprefix("y_")  # type: ignore[attr-defined]
+    label = _label(node)
     return lowering.apply("divide", _at(lowering, node, scaled), divisor, name=f"unit_{label}")
 
 
@@ -619,14 +631,14 @@ def softmax_minus_label(lowering: Lowering, node: Expr) -> int:
         return far
     shifted, *_ = _shifted(lowering, share)
     scores = _body(lowering, share)
-    widest = lowering.apply("max_over_axis", lowering.apply("absolute", scores), name="widest")
+    widest = lowering.over(share, "max_over_axis", lowering.apply("absolute", scores), name="widest")
     is_small = lowering.apply("less", widest, lowering.constant(Fraction(1, 2)), name="is_small")
     change = lowering.apply("expm1", lowering.apply("select", is_small, scores, shifted), name="change")
-    summed = lowering.apply("sum_over_axis", change, name="summed_change")
+    summed = lowering.over(share, "sum_over_axis", change, name="summed_change")
     changes = lowering.apply("multiply", lowering.lower(label), summed)
     near = lowering.apply("add", lowering.lower(tilt), lowering.apply("subtract", change, changes))
     near = lowering.apply("divide", near, lowering.apply("add", lowering.lower(share.axis), summed))
-    lowest = lowering.apply("negate", lowering.apply("max_over_axis", lowering.apply("negate", change)))
+    lowest = lowering.apply("negate", lowering.over(share, "max_over_axis", lowering.apply("negate", change)))
     is_flat = lowering.apply("less", lowering.constant(Fraction(-5, 8)), lowest, name="is_flat")
     return lowering.apply("select", is_flat, near, far)
 
@@ -634,8 +646,8 @@ def softmax_minus_label(lowering: Lowering, node: Expr) -> int:
 def _binary_scaled(lowering: Lowering, node: Binder) -> tuple[int, int, int]:
     """Entries over the power of two below the largest, the sum of their squares as a pair, and the power."""
     entries = _body(lowering, node)
-    label = node.args[0].data.name.removeprefix("y_")  # type: ignore[attr-defined]
-    largest = lowering.apply("max_over_axis", lowering.apply("absolute", entries), name=f"largest_{label}")
+    label = _label(node)
+    largest = lowering.over(node, "max_over_axis", lowering.apply("absolute", entries), name=f"largest_{label}")
     is_zero = lowering.apply("equal", largest, lowering.constant(0))
     binade = lowering.apply("binade", lowering.apply("select", is_zero, lowering.constant(1), largest))
     scaled = lowering.apply("divide", entries, binade, name=f"direction_{label}")
@@ -699,20 +711,20 @@ def unit_rest(lowering: Lowering, node: Expr) -> int:
 def share_complement(lowering: Lowering, node: Binder) -> int:
     """The sum of all other entries over the whole: no cancellation for an entry that outweighs them."""
     entries = _body(lowering, node)
-    largest = lowering.apply("max_over_axis", entries, name="largest")
-    is_largest = lowering.apply("is_first_maximum", entries, name="is_largest")
+    largest = lowering.over(node, "max_over_axis", entries, name="largest")
+    is_largest = lowering.over(node, "is_first_maximum", entries, name="is_largest")
     others = lowering.apply("select", is_largest, lowering.constant(0), entries)
-    others = lowering.apply("sum_over_axis", others, name="others")
+    others = lowering.over(node, "sum_over_axis", others, name="others")
     rest = lowering.apply("add", largest, lowering.apply("subtract", others, entries))
     rest = lowering.apply("select", is_largest, others, rest)
-    whole = lowering.apply("sum_over_axis", entries, name="whole")
+    whole = lowering.over(node, "sum_over_axis", entries, name="whole")
     return lowering.apply("divide", _at(lowering, node, rest), whole, name="share_of_others")
 
 
 def share(lowering: Lowering, node: Binder) -> int:
     """Entries over their sum."""
     entries = _body(lowering, node)
-    whole = lowering.apply("sum_over_axis", entries, name="whole")
+    whole = lowering.over(node, "sum_over_axis", entries, name="whole")
     return lowering.apply("divide", _at(lowering, node, entries), whole, name="share")
 
 

@@ -18,9 +18,9 @@ def softmax(scores: Data, axis: Axis, at: Expr) -> Expr:
     return sympy.exp(scores[at]) / sum_over(other, sympy.exp(scores[other]))
 
 
-def norm(vector: Data, index: Index) -> Expr:
-    """Euclidean length of a vector along the index's axis."""
-    return Norm.over(index, vector[index])
+def norm(vector: Expr, index: Index) -> Expr:
+    """Euclidean length, along the index's axis, of a vector or of an expression in its entries."""
+    return Norm.over(index, vector[index] if isinstance(vector, Data) else vector)
 
 
 def sum_over(index: Index, body: Expr) -> Expr:
@@ -97,7 +97,7 @@ def map_elements(expression: Expr, change: Callable[[Element], Expr]) -> Expr:
     """Replace entries of data arguments, opening and closing every binder on the way so that nothing is captured."""
     if isinstance(expression, Element):
         return change(expression)
-    if isinstance(expression, Index | Delta) or not expression.args:
+    if isinstance(expression, Index) or not expression.args:
         return expression
     if isinstance(expression, Binder):
         index = fresh_index(expression.axis, expression)

@@ -123,8 +123,20 @@ class Delta(_Bracket):
         return Node.__new__(cls, *sorted((left, right), key=sympy.default_sort_key))
 
 
+class Apart(_Bracket):
+    """Iverson bracket ``[i != j]`` of two indices, or of an index and a label; a mask, never one minus another."""
+
+    def __new__(cls, left: Expr, right: Expr) -> Expr:
+        if left == right:
+            return Integer(0)
+        return Node.__new__(cls, *sorted((left, right), key=sympy.default_sort_key))
+
+    def _eval_power(self, exponent: Expr) -> Expr | None:
+        return self if exponent.is_positive else None
+
+
 class Bracket(_Bracket):
-    """Iverson bracket ``[a = b]``, ``[a < b]`` or ``[a <= b]`` of data. Build it with :func:`bracket`."""
+    """Iverson bracket of data: ``[a = b]``, ``[a != b]``, ``[a < b]``, ``[a <= b]``. Build it with :func:`bracket`."""
 
     def __new__(cls, condition: Basic) -> Expr:
         if condition in (sympy.true, sympy.false):
@@ -155,18 +167,15 @@ def bracket(condition: Basic) -> Expr:
     if isinstance(condition, boolalg.Or):
         return 1 - sympy.Mul(*[1 - bracket(argument) for argument in condition.args])
     if isinstance(condition, boolalg.Not):
-        return 1 - bracket(condition.args[0])
+        return 1 - bracket(condition.args[0])  # SymPy negates comparisons itself
     if not isinstance(condition, Relational):
         raise DeclarationError(f"bracket({condition}) is no comparison; write Eq(a, b), Ne(a, b), a < b, a <= b, …")
     left, right = condition.args
     match condition:
-        case sympy.Ne():
-            return 1 - bracket(sympy.Eq(left, right))
-        case sympy.Eq():
-            first, second = sorted((left, right), key=sympy.default_sort_key)
+        case sympy.Eq() | sympy.Ne():
             if isinstance(left, Index) or isinstance(right, Index):
-                return Delta(first, second)
-            return Bracket(sympy.Eq(first, second))
+                return (Delta if isinstance(condition, sympy.Eq) else Apart)(left, right)
+            return Bracket(condition.func(*sorted((left, right), key=sympy.default_sort_key)))
         case sympy.StrictGreaterThan() | sympy.GreaterThan():
             return bracket(condition.reversed)
     return Bracket(condition)

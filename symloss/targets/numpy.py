@@ -1,6 +1,6 @@
 """NumPy's spelling of the kernel."""
 
-from symloss.targets.target import ARITHMETIC, Spelling, Target, calls, compare, method
+from symloss.targets.target import ARITHMETIC, PRODUCT, Spelling, Target, calls, compare, in_sorted_order, infix, method
 
 _IS_LABEL = Spelling("np.arange({0}.shape[-1]) == {1}", compare("==").binds, (6, 3))
 
@@ -113,14 +113,25 @@ NUMPY = Target(
         "missing_part": method("{0}[1]"),
         "equal": compare("=="),
         "not_equal": compare("!="),
-        "sum_over_axis": method("{0}.sum(axis=-1, keepdims=True)"),
-        "max_over_axis": method("{0}.max(axis=-1, keepdims=True)"),
+        "sum_over_axis": method("{0}.sum(axis={axis}{keep})"),
+        "max_over_axis": method("{0}.max(axis={axis}{keep})"),
         "is_first_maximum": Spelling(
             "np.arange({0}.shape[-1]) == {0}.argmax(axis=-1, keepdims=True)", compare("==").binds, (6,)
         ),
         "is_label": _IS_LABEL,
         "smallest_normal": method("np.finfo({0}.dtype).tiny"),
-        "axis_size": method("{0}.shape[-1]"),
+        "axis_size": method("{0}.shape[{axis}]"),
+        "expand": method("{0}[{places}]"),
+        "positions": Spelling("np.arange({0}.shape[{axis}])"),
+        "is_same": Spelling("np.eye({0}.size, dtype=bool)"),
+        "transpose": Spelling("_transposed({0}, {order})"),
+        "diagonal": Spelling("np.diagonal({0}, axis1=-2, axis2=-1)"),
+        "take": Spelling("_taken({0}, {1})"),
+        "contract": Spelling('np.einsum("{subscripts}", {0}, {1})'),
+        "matrix_product": infix("@", PRODUCT),
+        "cumulative_sum": method("{0}.cumsum(axis=-1)"),
+        "cumulative_sum_from": Spelling("np.flip(np.flip({0}, axis=-1).cumsum(axis=-1), axis=-1)"),
+        **in_sorted_order(),
     },
     indicator="{0}.astype(y_pred.dtype)",
     extended=_EXTENDED,

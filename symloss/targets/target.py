@@ -55,6 +55,8 @@ class Target:
     integers_as_floats: bool = False
     reciprocal: str = ""
     inexact_constant: str = ""
+    new_dimension: str = "np.newaxis"
+    infinity: str = "np.inf"
     extended: Target | None = None
     pairs: Target | None = None
 
@@ -80,3 +82,16 @@ MIRRORED: Mapping[str, Spelling] = {"less": compare(">"), "less_equal": compare(
 def calls(prefix: str, **names: str) -> dict[str, Spelling]:
     """Plain function calls: ``calls("np.", absolute="abs")`` spells absolute as ``np.abs({0})``."""
     return {operation: Spelling(f"{prefix}{name}") for operation, name in names.items()}
+
+
+def in_sorted_order() -> dict[str, Spelling]:
+    """The sums over entries by their keys, as functions of the module."""
+    names = [f"{family}_{relation}" for family in ("sum", "log_sum_exp") for relation in _RELATIONS]
+    sums = {name: Spelling(f"_{name}({{0}}, {{1}})") for name in names}
+    return {
+        **sums,
+        **{f"exp_sum_{item}": Spelling(f"_exp_sum_{item}({{0}}, {{1}}, {{2}}, {{3}})") for item in _RELATIONS},
+    }
+
+
+_RELATIONS = ("at_most", "below", "equal")

@@ -1,6 +1,17 @@
 """TensorFlow's spelling of the kernel. Importing this does not import TensorFlow."""
 
-from symloss.targets.target import ARITHMETIC, CALL, PRODUCT, SUM, Spelling, Target, calls
+from symloss.targets.target import (
+    ARITHMETIC,
+    CALL,
+    PRODUCT,
+    SUM,
+    Spelling,
+    Target,
+    calls,
+    in_sorted_order,
+    infix,
+    method,
+)
 
 TENSORFLOW = Target(
     name="tensorflow",
@@ -35,8 +46,8 @@ TENSORFLOW = Target(
             equal="equal({0}, {1})",
             not_equal="not_equal({0}, {1})",
             select="where({0}, {1}, {2})",
-            sum_over_axis="reduce_sum({0}, axis=-1, keepdims=True)",
-            max_over_axis="reduce_max({0}, axis=-1, keepdims=True)",
+            sum_over_axis="reduce_sum({0}, axis={axis}{keep})",
+            max_over_axis="reduce_max({0}, axis={axis}{keep})",
         ),
         "is_first_maximum": Spelling(
             "tf.equal(tf.range(tf.shape({0}, tf.int64)[-1]), tf.expand_dims(tf.argmax({0}, axis=-1), -1))"
@@ -55,11 +66,24 @@ TENSORFLOW = Target(
         "nearest_part": Spelling("{0}[0]", CALL, (CALL,)),
         "missing_part": Spelling("{0}[1]", CALL, (CALL,)),
         "smallest_normal": Spelling("4.0 / {0}.dtype.max", PRODUCT, (CALL,)),
-        "axis_size": Spelling("tf.cast(tf.shape({0})[-1], y_pred.dtype)"),
+        "axis_size": Spelling("tf.cast(tf.shape({0})[{axis}], y_pred.dtype)"),
+        "expand": method("{0}[{places}]"),
+        "positions": Spelling("tf.range(tf.shape({0})[{axis}])"),
+        "is_same": Spelling("tf.eye(tf.size({0}), dtype=tf.bool)"),
+        "transpose": Spelling("_transposed({0}, {order})"),
+        "diagonal": Spelling("tf.linalg.diag_part({0})"),
+        "take": Spelling("_taken({0}, {1})"),
+        "contract": Spelling('tf.einsum("{subscripts}", {0}, {1})'),
+        "matrix_product": infix("@", PRODUCT),
+        "cumulative_sum": Spelling("tf.cumsum({0}, axis=-1)"),
+        "cumulative_sum_from": Spelling("tf.cumsum({0}, axis=-1, reverse=True)"),
+        **in_sorted_order(),
         "fill": Spelling("tf.zeros_like({1}) + {0}", SUM, (SUM, 0)),
     },
     indicator="tf.cast({0}, y_pred.dtype)",
     selected_constant="tf.constant({0}, y_pred.dtype)",
     integers_as_floats=True,
+    new_dimension="tf.newaxis",
+    infinity='float("inf")',
     reciprocal="{0} * (1.0 / {1})",  # XLA makes a / (b * c) of a / b / c
 )

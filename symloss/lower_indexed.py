@@ -1,0 +1,401 @@
+"""Entries, brackets and sums over axes as array operations.
+
+A sum of products is contracted without forming the product; a sum under a bracket that compares a key at two places,
+``Σ_j [t_i <= t_j] f(j)``, is a cumulative sum in sorted order; what is equal up to renaming is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy
+from sympy import Expr
+from sympy.core.basic import Basic
+
+from symloss.declare import Axis, Bracket, Delta, Element, Index, LogSumExp, Loss, Softmax, Total
+from symloss.declare.binders import Binder, IsLargest, Largest, Restricted
+from symloss.declare.nodes import Apart, free_indices
+from symloss.derive import Derivation
+from symloss.differentiate import VECTOR
+from symloss.dimensions import Dims, Values, dimension
+from symloss.intermediates import Definition
+from symloss.kernel import Input
+from symloss.stages import ROW_WEIGHT
+
+_LETTER = "k"
+
+
+class IndexedLowering(Values):
+    """The part of lowering that knows of indices; subclasses lower scalar expressions."""
+
+    lower: Callable[[Basic], int]
+    condition: Callable[[Basic], int]
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.loss: Loss = derivation.loss
+        names = ["y_pred", "y_true", *(item.name for item in self.loss.extra_inputs)]
+        axes = [axis.name for name in names for axis in self.loss.axes_of_data(name)]
+        super().__init__(list(dict.fromkeys(axes)))
+        self.definitions: dict[str, Definition] = {item.symbol.name: item for item in derivation.definitions}
+        self._expressions: dict[Basic, int] = {}
+
+    # -- letters ---------------------------------------------------------------------------------------------------
+
+    def _number(self, index: Index) -> int:
+        return int(index.letter[1:] or 1) - 1
+
+    def _dim(self, index: Index) -> str:
+        return dimension(index.axis.name, self._number(index))
+
+    def _index(self, axis: Axis, number: int) -> Index:
+        return axis.index(_LETTER + (str(number + 1) if number else ""))
+
+    def slot(self, node: Binder) -> Index:
+        """The index that a binder's body is opened at: the first that does not occur in it."""
+        taken = {self._number(index) for index in free_indices(node.args[0]) if index.axis == node.axis}
+        return self._index(node.axis, next(number for number in range(len(taken) + 1) if number not in taken))
+
+    def _canonical(self, expression: Basic) -> tuple[Basic, dict[Index, Index]]:
+        """The expression at the first letters of every axis, and which letters they stand for."""
+        free = self._in_order(free_indices(expression))
+        if isinstance(expression, Binder) and len(expression.args) > 2 and isinstance(expression.at, Index):
+            inner = free_indices(expression.args[0])  # the outer index comes last, as the bound one does
+            free = [index for index in free if index in inner] + [index for index in free if index not in inner]
+        return self._renumbered(expression, free)
+
+    def _renumbered(self, expression: Basic, free: list[Index]) -> tuple[Basic, dict[Index, Index]]:
+        counts: dict[Axis, int] = {}
+        letters: dict[Index, Index] = {}
+        for index in free:
+            number = counts.get(index.axis, 0)
+            letters[self._index(index.axis, number)] = index
+            counts[index.axis] = number + 1
+        moved = {index: first for first, index in letters.items() if index != first}
+        return (expression.xreplace(moved) if moved else expression), letters
+
+    def _in_order(self, indices: set[Index]) -> list[Index]:
+        def order(index: Index) -> tuple[int, int, str]:
+            digits = index.letter[1:]
+            number = int(digits) if index.letter[0] == _LETTER and digits.isdigit() else 0
+            return self.axes.index(index.axis.name), number, index.letter
+
+        return sorted(indices, key=order)
+
+    def _transposed(self, expression: Basic) -> int | None:
+        """The same expression with two indices of one axis exchanged, where that is known already."""
+        free = self._in_order(free_indices(expression))
+        for place, first in enumerate(free):
+            for second in free[place + 1 :]:
+                if first.axis != second.axis:
+                    continue
+                swapped = expression.xreplace({first: second, second: first})
+                if swapped in self._expressions:
+                    known = self._expressions[swapped]
+                    exchange = {self._dim(first): self._dim(second), self._dim(second): self._dim(first)}
+                    return self.relabel(known, tuple(exchange.get(dim, dim) for dim in self.dims(known)))
+        return None
+
+    def _read_at(self, position: int, letters: dict[Index, Index]) -> int:
+        """A value at the indices that the first letters stand for."""
+        known = {self._dim(first): index for first, index in letters.items()}
+        dims = self.dims(position)
+        indices = [known[dim] for dim in dims]
+        if any(index.letter[0] != _LETTER for index in indices):
+            return position
+        return self.relabel(position, tuple(map(self._dim, indices))) if dims else position
+
+    # -- leaves ----------------------------------------------------------------------------------------------------
+
+    def input(self, name: str, kind: str) -> int:
+        """The position of an input, with the dimensions of its axes."""
+        dims = self._dims_of(name) if kind == "element" else ()
+        return self.record(Input(name, kind), kind, name, dims)
+
+    def _dims_of(self, name: str) -> Dims:
+        axes = self._axes_of(name)
+        return tuple(dimension(axis.name, axes[:place].count(axis)) for place, axis in enumerate(axes))
+
+    def _axes_of(self, name: str) -> tuple[Axis, ...]:
+        if name == VECTOR.name:
+            return self.loss.axes_of_data("y_pred")
+        if name == ROW_WEIGHT.name:
+            assert self.loss.rows is not None
+            return (self.loss.rows.axis,)
+        return self.loss.axes_of_data(name)
+
+    def lower_indexed(self, expression: Basic) -> int | None:
+        """The position of an indexed node's value; None for what has a form of its own."""
+        match expression:
+            case Element():
+                return self._element(expression)
+            case Delta() | Apart() | Bracket():
+                return self.apply("select", self.flag(expression), self.constant(1), self.constant(0), name="one_hot")
+            case Restricted():
+                flag = self.flags(sympy.Mul.make_args(expression.args[0]))
+                return self.apply("select", flag, self.lower(expression.args[1]), self.constant(-float("inf")))
+            case Largest():
+                return self.reduce(
+                    "max_over_axis", self.lower(expression.body(self.slot(expression))), *self._over(expression)
+                )
+            case IsLargest():
+                return self._is_largest(expression)
+        if (
+            isinstance(expression, Binder)
+            and len(expression.args) > 2
+            and expression.at in free_indices(expression.args[0])
+        ):
+            return self._on_diagonal(expression)
+        return None
+
+    def _element(self, element: Element) -> int:
+        definition = self.definitions.get(element.data.name)
+        if definition is not None:
+            return self.named(definition.at(element), element.data.name)
+        name = element.data.name
+        dims = self._dims_of(name)
+        position = self.input(name, "element")
+        labels = list(dims)
+        for place, index in enumerate(element.indices):
+            if isinstance(index, Index):
+                labels[place] = self._dim(index)
+        for place, index in enumerate(element.indices):
+            if not isinstance(index, Index):
+                return self._taken(self._labelled(position, tuple(labels)), labels[place], index)
+        return self._labelled(position, tuple(labels))
+
+    def _labelled(self, position: int, labels: Dims) -> int:
+        if len(set(labels)) < len(labels):
+            first = self.dims(position)
+            return self.diagonal(position, first[-2], first[-1])
+        return self.relabel(position, labels)
+
+    def named(self, expression: Expr, name: str) -> int:
+        """Lower an expression that the author named."""
+        raise NotImplementedError
+
+    def _taken(self, entries: int, dim: str, label: Expr) -> int:
+        """Entries at the integers of a label along one dimension."""
+        at = self.label(label)
+        if self.values[at].kind == "row" and len(self.dims(entries)) == 1:
+            return self.apply("take_label", entries, at)
+        entries = self.with_last(entries, dim)
+        shared = self.dims(entries)[:-1]
+        if not shared:
+            return self._result("take", (entries, at), self.dims(at), "", "")
+        at = self.expand(at, (*self.union((at,)), dim)) if self.dims(at) == shared else at
+        picked = self._result("take", (entries, at), shared, "", "paired")
+        return self.in_order(picked)
+
+    def taken(self, entries: int, node: Binder) -> int:
+        """Entries of a vector over an axis at the label that the node is taken at."""
+        return self._taken(entries, self._dim(self.slot(node)), node.at)
+
+    def label(self, label: Expr) -> int:
+        """The integers of a label: one per sample, or one per entry of its axes."""
+        if isinstance(label, Element):
+            return self.lower(label)
+        return self.input(str(label.name), "row")  # type: ignore[attr-defined]
+
+    def _axis_size(self, axis: Axis) -> int:
+        names = ["y_pred", "y_true", *(item.name for item in self.loss.extra_inputs)]
+        name = next(name for name in names if axis in self.loss.axes_of_data(name))
+        axes = self.loss.axes_of_data(name)
+        layout = str(axes.index(axis) - len(axes))
+        size = "size" if len(self.axes) == 1 else f"size_{axis.name.lower()}"
+        return self.apply("axis_size", self.input(name, "element"), name=size, layout="" if layout == "-1" else layout)
+
+    # -- brackets --------------------------------------------------------------------------------------------------
+
+    def flags(self, brackets: tuple[Basic, ...] | list[Expr]) -> int:
+        """Whether all brackets hold."""
+        first, *others = (self.flag(item) for item in brackets)
+        for other in others:
+            first = self.apply("logical_and", first, other)
+        return first
+
+    def flag(self, node: Basic) -> int:
+        """Whether a bracket holds."""
+        if isinstance(node, Bracket):
+            return self.lower(node.condition)
+        if isinstance(node, Apart):
+            return self.apply("logical_not", self.flag(Delta(*node.args)))
+        left, right = node.args
+        if isinstance(left, Index) and isinstance(right, Index):
+            entries = self.positions(left.axis)
+            dims = tuple(sorted((self._dim(left), self._dim(right)), key=self._order))
+            return self._result("is_same", (entries,), dims, "is_same", "")
+        index, label = (left, right) if isinstance(left, Index) else (right, left)
+        if self.loss.has_one_axis:
+            return self._label_flag()
+        return self.apply("equal", self.lower(index), self.label(label), name="is_label")  # type: ignore[arg-type]
+
+    def positions(self, axis: Axis) -> int:
+        """0, 1, 2, … along an axis."""
+        names = ["y_pred", "y_true", *(item.name for item in self.loss.extra_inputs)]
+        name = next(name for name in names if axis in self.loss.axes_of_data(name))
+        axes = self.loss.axes_of_data(name)
+        entries = self.input(name, "element")
+        layout = str(axes.index(axis) - len(axes))
+        return self._result("positions", (entries,), (dimension(axis.name, 0),), "", layout)
+
+    def _label_flag(self) -> int:
+        entries, label = self.input("y_pred", "element"), self.input("y_true", "row")
+        return self.apply("is_label", entries, label, name="is_label")
+
+    # -- over an axis ----------------------------------------------------------------------------------------------
+
+    def _is_largest(self, node: IsLargest) -> int:
+        flag = self.over(node, "is_first_maximum", self.lower(node.body(self.slot(node))), name="is_largest")
+        entry = self.apply("select", flag, self.constant(1), self.constant(0))
+        return entry if isinstance(node.at, Index) else self.taken(entry, node)
+
+    def _on_diagonal(self, node: Binder) -> int:
+        """A vector over an axis, such as a softmax, at an index that its body depends on."""
+        index = self.slot(node)
+        whole = self.lower(node.func(*node.args[:2], index))
+        return self.diagonal(whole, self._dim(node.at), self._dim(index))  # type: ignore[arg-type]
+
+    def over(self, node: Binder, operation: str, position: int, name: str = "") -> int:
+        """An operation over the axis that a binder binds."""
+        dim = self._dim(self.slot(node))
+        if not self.dims(position):
+            return self.apply(operation, position, name=name)
+        if operation != "is_first_maximum":
+            return self.reduce(operation, position, dim, name=name)
+        entries = self.with_last(position, dim)
+        return self.in_order(self._result(operation, (entries,), self.dims(entries), name, ""))
+
+    def total(self, node: Total) -> int:
+        """A sum over an axis."""
+        index = self.slot(node)
+        body = node.body(index)
+        ordered = self._in_sorted_order(list(sympy.Mul.make_args(body)), index)
+        if ordered is not None:
+            return ordered
+        groups: dict[frozenset[Index], list[Expr]] = {}
+        for factor in sympy.Mul.make_args(body):
+            groups.setdefault(frozenset(free_indices(factor)), []).append(factor)
+        if len(groups) == 1:
+            position = self.lower(body)
+            return self.reduce("sum_over_axis", position, self._dim(index)) if self.dims(position) else position
+        parts = [self.lower(sympy.Mul(*factors)) for factors in groups.values()]
+        return self._contracted(parts, self._dim(index))
+
+    def _contracted(self, parts: list[int], dim: str) -> int:
+        """Sum of a product over one dimension: parts that fit into others are multiplied, two are contracted."""
+        parts = sorted(parts, key=lambda part: len(self.dims(part)))
+        while len(parts) > 2:
+            small = parts.pop(0)
+            host = next((part for part in parts if set(self.dims(small)) <= set(self.dims(part))), parts[0])
+            parts[parts.index(host)] = self.apply("multiply", small, host)
+            parts.sort(key=lambda part: len(self.dims(part)))
+        if len(parts) == 1 or dim not in self.dims(parts[0]):
+            return self.reduce("sum_over_axis", self.apply("multiply", *parts), dim)
+        return self.contract(*parts, dim)
+
+    # -- in sorted order -------------------------------------------------------------------------------------------
+
+    def _in_sorted_order(self, factors: list[Expr], index: Index) -> int | None:
+        """``Σ_j [key_i <= key_j] f(j)`` and ``Σ_j [key_i <= key_j] f(j) exp(u_i + v_j)``, without pairs."""
+        factors = [part for factor in factors for part in sympy.Mul.make_args(_spelled_out(factor, index))]
+        keyed = [(factor, found) for factor in factors if (found := self._key(factor, index)) is not None]
+        if len(keyed) != 1:
+            return None
+        (marked, (relation, here, own, sign)) = keyed[0]
+        outer, inner, weights = sympy.Integer(0), sympy.Integer(0), []
+        for factor in factors:
+            if factor is marked:
+                continue
+            if isinstance(factor, sympy.exp):
+                parts = sympy.Add.make_args(sympy.expand(factor.args[0]))
+                apart = [part for part in parts if not part.has(index)]
+                outer, inner = (
+                    outer + sympy.Add(*apart),
+                    inner + sympy.Add(*(part for part in parts if part.has(index))),
+                )
+            else:
+                weights.append(factor)
+        summed = sympy.Mul(*weights) if inner == 0 else sympy.Mul(*weights, inner)
+        if free_indices(summed) - {index} or free_indices(outer) - {here}:
+            return None
+        weight = sympy.Mul(*weights)
+        keys = self.key(own, index, sign)
+        if inner == 0:
+            return self._sorted("sum", relation, (self._at_first(weight, index), keys), self._dim(here))
+        operands = [self._at_first(item, item_index) for item, item_index in ((inner, index), (weight, index))]
+        operands.append(self._at_first(outer, here))
+        return self._sorted("exp_sum", relation, (operands[0], operands[1], operands[2], keys), self._dim(here))
+
+    def _sorted(self, family: str, relation: str, operands: tuple[int, ...], dim: str) -> int:
+        axis = dim.partition(":")[0]
+        first = (dimension(axis, 0),)
+        plain = {"at_most": "cumulative_sum"}
+        if relation in plain and family == "sum" and self._is_position(operands[-1]):
+            found = self._result("cumulative_sum", operands[:1], first, "", "")
+        elif relation == "from" and family == "sum" and self._is_position(operands[-1]):
+            found = self._result("cumulative_sum_from", operands[:1], first, "", "")
+        else:
+            found = self._result(f"{family}_{relation}", operands, first, "", "")
+        return self.relabel(found, (dim,))
+
+    def _is_position(self, position: int) -> bool:
+        definition = self.values[position].definition
+        return getattr(definition, "operation", "") == "positions"
+
+    def _at_first(self, expression: Expr, index: Index) -> int:
+        """An expression of one index as an array over its axis."""
+        first = self._index(index.axis, 0)
+        position = self.lower(expression.xreplace({index: first}))
+        if not self.dims(position):
+            position = self.apply("add", position, self.apply("multiply", self.constant(0), self.positions(index.axis)))
+        return position
+
+    def key(self, expression: Expr, index: Index, sign: int) -> int:
+        """The key that entries are sorted by."""
+        position = self._at_first(expression, index)
+        return position if sign > 0 else self.apply("negate", position)
+
+    def _key(self, factor: Expr, index: Index) -> tuple[str, Index, Expr, int] | None:
+        """Of a bracket that compares a key at two indices: the relation, the other index, the key and its sign."""
+        if not isinstance(factor, Bracket):
+            return None
+        left, right = factor.condition.args
+        mine = [side for side in (left, right) if side.has(index)]
+        if len(mine) != 1:
+            return None
+        own, other = mine[0], right if mine[0] is left else left
+        letters = free_indices(other)
+        if len(letters) != 1 or free_indices(own) != {index}:
+            return None
+        here = next(iter(letters))
+        if here.axis != index.axis or other.xreplace({here: index}) != own:
+            return None
+        if isinstance(factor.condition, sympy.Ne):
+            return None
+        relation = {sympy.Eq: "equal", sympy.StrictLessThan: "below", sympy.LessThan: "at_most"}[type(factor.condition)]
+        return relation, here, own, 1 if own is left or relation == "equal" else -1
+
+    def log_sum_exp_in_sorted_order(self, node: LogSumExp) -> int | None:
+        """``log Σ_j [key_i <= key_j] exp(u_j)`` without pairs."""
+        index = self.slot(node)
+        body = node.body(index)
+        if not isinstance(body, Restricted):
+            return None
+        flags, inner = body.args
+        found = self._key(flags, index) if isinstance(flags, Bracket) else None  # type: ignore[arg-type]
+        if found is None or free_indices(inner) != {index}:
+            return None
+        relation, here, own, sign = found
+        operands = (self._at_first(inner, index), self.key(own, index, sign))  # type: ignore[arg-type]
+        return self._sorted("log_sum_exp", relation, operands, self._dim(here))
+
+
+def _spelled_out(factor: Expr, index: Index) -> Expr:
+    """A softmax over a restricted set, whose members depend on the index, as bracket times exponential."""
+    if not isinstance(factor, Softmax):
+        return factor
+    body = factor.body(factor.at)
+    if not isinstance(body, Restricted) or not factor.has(index):
+        return factor
+    flags, score = body.args
+    return flags * sympy.exp(score - LogSumExp(*factor.args[:2]))  # type: ignore[operator,no-any-return]
