@@ -144,18 +144,11 @@ def _derive_over_axis(loss: Loss, expression: Expr, definitions: list[Definition
 def _derive_over_axes(loss: Loss, expression: Expr, definitions: list[Definition], fired: list[str]) -> Derivation:
     """A loss over several axes, or with a value per row: stage by stage through its named arrays."""
     stages = Stages(loss, expression, definitions, fired)
-    return Derivation(
-        loss,
-        stages.finished(),
-        finish(stages.expression, fired),
-        finish(stages.gradient, fired),
-        finish(stages.hessian, fired),
-        finish(stages.product, fired),
-        indices=stages.at,
-        steps={"gradient": (stages.gradient,), "hessian": (stages.hessian,)},
-        rules=tuple(dict.fromkeys(fired)),
-        directional=None if loss.rows is None else finish(stages.directional, fired),
-    )
+    directional = None if loss.rows is None else finish(stages.directional, fired)
+    derived = [finish(item, fired) for item in (stages.expression, stages.gradient, stages.hessian, stages.product)]
+    steps = {"gradient": (stages.gradient,), "hessian": (stages.hessian,)}
+    rules, named = tuple(dict.fromkeys(fired)), stages.finished()
+    return Derivation(loss, named, *derived, indices=stages.at, steps=steps, rules=rules, directional=directional)
 
 
 def _product_by_structure(

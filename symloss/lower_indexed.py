@@ -125,6 +125,12 @@ class IndexedLowering(Values):
 
     def lower_indexed(self, expression: Basic) -> int | None:
         """The position of an indexed node's value; None for what has a form of its own."""
+        if (
+            isinstance(expression, Binder)
+            and len(expression.args) > 2
+            and expression.at in free_indices(expression.args[0])
+        ):
+            return self._on_diagonal(expression)
         match expression:
             case Element():
                 return self._element(expression)
@@ -133,18 +139,12 @@ class IndexedLowering(Values):
             case Restricted():
                 flag = self.flags(sympy.Mul.make_args(expression.args[0]))
                 return self.apply("select", flag, self.lower(expression.args[1]), self.constant(-float("inf")))
+            case Index():
+                return self.positions(expression.axis)
             case Largest():
-                return self.reduce(
-                    "max_over_axis", self.lower(expression.body(self.slot(expression))), *self._over(expression)
-                )
+                return self.over(expression, "max_over_axis", self.lower(expression.body(self.slot(expression))))
             case IsLargest():
                 return self._is_largest(expression)
-        if (
-            isinstance(expression, Binder)
-            and len(expression.args) > 2
-            and expression.at in free_indices(expression.args[0])
-        ):
-            return self._on_diagonal(expression)
         return None
 
     def _element(self, element: Element) -> int:

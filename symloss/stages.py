@@ -42,14 +42,14 @@ class Stages:
         self.expression = expression
         self.fired = fired
         self.at = entry_indices(loss)[0]
-        self.arrays = list(reversed(definitions))  # each uses those before it
+        self.arrays = definitions  # each uses those before it
         self.slopes: dict[Symbol, Definition] = {}
         self.changes: dict[Symbol, Expr | Definition] = {}
         self.named: list[Definition] = []
 
     def finished(self) -> tuple[Definition, ...]:
-        """All named arrays in the form that is computed, each after those that use it."""
-        found = [*reversed(self.named), *reversed(self.arrays)]
+        """All named arrays in the form that is computed."""
+        found = [*self.arrays, *self.named]
         return tuple(replace(item, expression=finish(item.expression, self.fired)) for item in found)
 
     def _stable(self, expression: Expr) -> Expr:

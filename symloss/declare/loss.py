@@ -141,7 +141,7 @@ class Loss:
         try:
             set_field(self, "expression", self._canonical(self.expression))
             named = {symbol: self._canonical(part) for symbol, part in self.where.items()}
-            set_field(self, "where", MappingProxyType(named))
+            set_field(self, "where", MappingProxyType(_in_order_of_use(named)))
             checks.run(self)
         except DeclarationError as error:
             raise DeclarationError(f"{self.name}: {error}") from None
@@ -287,6 +287,23 @@ def _refresh(expression: Expr) -> Expr:
         lambda node: isinstance(node, clamp) and node.args[1] == 0 and node.args[2] in (1, sympy.oo),
         lambda node: node.args[0],
     )
+
+
+def _in_order_of_use(where: dict[Expr, Expr]) -> dict[Expr, Expr]:
+    """Definitions in an order in which each uses only those before it; the given one where that will do."""
+
+    def name(symbol: Expr) -> Expr:
+        return symbol.data if isinstance(symbol, Element) else symbol
+
+    ordered: dict[Expr, Expr] = {}
+    while len(ordered) < len(where):
+        waiting = {name(symbol) for symbol in where if symbol not in ordered}
+        ready = [symbol for symbol in where if symbol not in ordered and not where[symbol].free_symbols & waiting]
+        if not ready:
+            listed = ", ".join(sorted(map(str, waiting)))
+            raise DeclarationError(f"where= defines {listed} by each other; one of them must come first")
+        ordered |= {symbol: where[symbol] for symbol in ready[:1]}
+    return ordered
 
 
 def _is_indexed_by_indices(node: Element) -> bool:

@@ -260,7 +260,7 @@ def _minus_softmax_mean(node: Expr) -> Expr | None:
     if len(totals) != 1:
         return None
     total, entry = -totals[0], node - totals[0]
-    for at in sorted({item.index for item in entry.atoms(Element)}, key=sympy.default_sort_key):
+    for at in sorted({index for item in entry.atoms(Element) for index in item.indices}, key=sympy.default_sort_key):
         own = total.body(at)
         shares = [factor for factor in sympy.Mul.make_args(own) if isinstance(factor, Softmax)]
         if len(shares) == 1 and own == shares[0] * entry:

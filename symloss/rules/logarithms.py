@@ -157,7 +157,7 @@ def _softmax_quotient(node: Expr) -> Expr | None:
 def _indices(node: Expr) -> set[Expr]:
     from symloss.declare import Element
 
-    return {element.index for element in node.atoms(Element)}
+    return {index for element in node.atoms(Element) for index in element.indices}
 
 
 def _example_softmax() -> Expr:

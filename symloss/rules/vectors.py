@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
-from symloss.declare import Element, Norm, Total, Unit, map_elements
+from symloss.declare import Element, Index, Norm, Total, Unit, map_elements
 from symloss.declare.binders import Share
 from symloss.declare.nodes import fresh_index
 from symloss.rules.rule import Rule
@@ -20,30 +20,51 @@ def _share(node: Expr) -> Expr | None:
             total = factor.base
             index = fresh_index(total.axis, total)
             for other in node.args:
-                ats = sorted({item.index for item in other.atoms(Element)}, key=sympy.default_sort_key)
+                ats = sorted(_indices(other), key=sympy.default_sort_key)
                 for at in ats:
                     if total.body(at) == other:
                         return node / (factor * other) * Share.over(index, total.body(index), at)
     return None
 
 
+def _indices(expression: Expr) -> set[Expr]:
+    return {index for item in expression.atoms(Element) for index in item.indices}
+
+
 def normalise_by_length(expression: Expr, fired: list[str]) -> Expr:
     """Write entries of a vector whose length occurs as length times unit vector; the lengths then cancel."""
-    lengths = {node.args[0].data: node for node in expression.atoms(Norm) if isinstance(node.args[0], Element)}
-    if not lengths or expression.has(Unit):
+    norms = sorted(
+        (node for node in expression.atoms(Norm) if isinstance(node.args[0], Element)), key=sympy.default_sort_key
+    )
+    places = {node.args[0].data: _place_of_bound(node) for node in norms}  # type: ignore[attr-defined]
+    if not norms or expression.has(Unit):
         return expression
+    lengths: dict[Expr, Expr] = {}
+
+    def length_of(norm: Expr) -> Expr:
+        return lengths.setdefault(norm, sympy.Dummy(f"length_{len(lengths)}", positive=True))
 
     def scale(node: Element) -> Expr:
-        length = lengths.get(node.data)
-        return node if length is None else length * Unit(length.args[0], length.axis, node.index)
+        if node.data not in places:
+            return node
+        place, axis, bound = places[node.data]
+        body = Element(node.data, *(bound if number == place else index for number, index in enumerate(node.indices)))
+        return length_of(Norm(body, axis)) * Unit(body, axis, node.indices[place])
 
-    kept = {length: sympy.Dummy(f"length_{data.name}", positive=True) for data, length in lengths.items()}
-    scaled = map_elements(expression.xreplace(kept), lambda node: scale(node).xreplace(kept))
-    scaled = scaled.xreplace({dummy: length for length, dummy in kept.items()})
+    scaled = map_elements(expression.xreplace({norm: length_of(norm) for norm in norms}), scale)
+    scaled = scaled.xreplace({dummy: length for length, dummy in lengths.items()})
     if scaled.has(Norm):
         return expression
     fired.append("unit vectors")
     return scaled
+
+
+def _place_of_bound(norm: Norm) -> tuple[int, Expr, Expr]:
+    """Which index of the vector's entries its length is taken over, the axis, and the bound index."""
+    entry = norm.args[0]
+    assert isinstance(entry, Element)
+    place = next(number for number, index in enumerate(entry.indices) if isinstance(index, Index) and index.is_bound)
+    return place, norm.axis, entry.indices[place]
 
 
 def _example_share() -> Expr:
