@@ -11,8 +11,8 @@ import sympy
 from sympy import Expr
 
 from symloss.arithmetic import FLOATS, Arithmetic, Doubt, extended_kernel, pair_kernel
-from symloss.declare import ClassLabel, Data, Index, Interval, Loss, Signs, Simplex, Vectors
-from symloss.declare.domain import Domain, entries_of
+from symloss.declare import ClassLabel, Data, Identifiers, Index, Interval, Loss, Signs, Simplex, Vectors
+from symloss.declare.domain import Domain, axes_of, entries_of
 from symloss.derive import Derivation
 from symloss.display import Notation
 from symloss.emit import Program, emit
@@ -142,6 +142,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "keras": loss.keras,
         "class_name": "".join(part.capitalize() for part in loss.name.split("_")),
         "start": _start(mathematics),
+        **_shapes(loss),
         "operations": _operations(kernel, arithmetic),
         "extended": _extended_operations(kernel, arithmetic),
         "paired": _paired_operations(kernel, arithmetic),
@@ -150,6 +151,49 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "references": loss.references,
         "accuracy": certificate_lines(provenance.certificate),
     }
+
+
+def _shapes(loss: Loss) -> dict[str, Any]:
+    """What templates must know of the axes of the arguments."""
+    arrays = [_array("y_pred", loss.y_pred, loss), _array("y_true", loss.y_true, loss)]
+    arrays += [_array(item.name, item.domain, loss) for item in loss.extra_inputs]
+    rank = len(arrays[0]["axes"])
+    return {
+        "coupled": is_coupled(loss),
+        "rank": rank,
+        "rows": loss.rows.axis.name if loss.rows is not None else None,
+        "takes_axis": rank == 1,
+        "arrays": arrays,
+        "parameter_names": [item.name for item in loss.parameters],
+        "axes_text": _axes_text,
+    }
+
+
+def is_coupled(loss: Loss) -> bool:
+    """Whether arguments differ in their axes, or samples in one array depend on each other."""
+    if loss.is_elementwise:
+        return False
+    own = loss.axes_of_data("y_pred")
+    others = any(loss.axes_of_data(item.name) for item in loss.extra_inputs)
+    is_plain = isinstance(loss.y_true, ClassLabel) or loss.axes_of_data("y_true") == own
+    return len(own) > 1 or others or not is_plain or isinstance(loss.y_true, Identifiers) or loss.rows is not None
+
+
+def _array(name: str, domain: Domain, loss: Loss) -> dict[str, Any]:
+    axes = [axis.name for axis in loss.axes_of_data(name)]
+    checks = []
+    if isinstance(domain, ClassLabel):
+        top = f'self.sizes["{domain.axis}"] - 1'
+        checks.append(f'_in_domain("{name}", self.{name}, 0, {top}, "a class label")')
+    elif not isinstance(domain, Identifiers):
+        checks.append(_check(name, domain))
+    kind = "integers" if isinstance(domain, ClassLabel | Identifiers) else "numbers"
+    return {"name": name, "axes": axes, "kind": kind, "checks": checks}
+
+
+def _axes_text(axes: list[str]) -> str:
+    """A tuple of names in Python."""
+    return "(" + ", ".join(f'"{axis}"' for axis in axes) + ("," if len(axes) == 1 else "") + ")"
 
 
 def certificate_lines(certificate: Mapping[str, Any] | None) -> list[str]:
@@ -225,6 +269,8 @@ def formulas(derivation: Derivation) -> dict[str, str]:
     }
     if derivation.hessian_vector_product is not None:
         shown["hessian_vector_product"] = notation.latex(derivation.hessian_vector_product)
+    if derivation.directional is not None:
+        shown["directional"] = notation.latex(derivation.directional)
     if derivation.prediction is not None:
         shown["prediction"] = notation.latex(derivation.prediction)
     return shown
@@ -281,7 +327,8 @@ def _extra(item: Any) -> dict[str, Any]:
     return {
         "name": item.name,
         "meaning": item.meaning,
-        "domain": str(item.domain),
+        "domain": _spelled(item.domain),
+        "axes": axes_of(item.domain),
         "interval": _limits(item.domain),
     }
 
@@ -385,7 +432,7 @@ def _kernels(
 
 
 def _read_by(program: Program, loss: Loss) -> list[str]:
-    return [item for item in (*_kernel_arguments(loss), "vector") if item in program.inputs]
+    return [item for item in (*_kernel_arguments(loss), "vector", "row_weight") if item in program.inputs]
 
 
 def _program(kernel: Kernel, target: Target, outputs: tuple[str, ...], arithmetic: Arithmetic) -> Program:
