@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sympy
 from sympy import Expr, Function, Symbol
 from sympy.core.basic import Basic
@@ -20,10 +22,12 @@ from symloss.declare import (
     Total,
     Unit,
     clamp,
+    stop_gradient,
 )
 from symloss.declare.axes import sum_over
-from symloss.declare.binders import Binder, Share, SoftmaxComplement
-from symloss.declare.nodes import fresh_index
+from symloss.declare.binders import Binder, IsLargest, Largest, Restricted, Share, SoftmaxComplement
+from symloss.declare.nodes import Apart, Bracket, fresh_index
+from symloss.shown import Comparison, Iverson, Over
 
 # How symloss's own names are written, unless the loss has a symbol written so.
 _LETTERS = {"y_true": "y", "y_pred": "ŷ", "residual": "r", "margin": "m", "vector": "v"}
@@ -87,7 +91,8 @@ class Notation:
             written = (
                 rf"\{base}" if base in _GREEK else base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", r"\_")
             )
-        return f"{written}_{{{self._latex_name(index)}}}" if index else written
+        letters = [self._latex_name(letter) for letter in index.split(",") if letter]
+        return f"{written}_{{{' '.join(letters)}}}" if letters else written
 
     def _unicode_name(self, name: str) -> str:
         base, _, index = name.partition("@")
@@ -110,15 +115,17 @@ class Notation:
                 else Symbol(name, positive=node.is_positive, integer=node.is_integer)
             )
         if isinstance(node, Element):
-            return self._entry(node.data.name, node.index)
+            return Symbol(self._entry_name(node), real=True)
         if isinstance(node, Index):
             return Symbol(node.letter, integer=True)
+        if isinstance(node, Apart | Bracket):
+            return Iverson(self._comparison(node))
         if isinstance(node, Delta):
             return sympy.KroneckerDelta(*[self.shown(argument) for argument in node.args])
         if isinstance(node, Binder):
             return self._binder(node)
         if isinstance(node, atoms.perpendicular):
-            return self.shown(_across(*node.args))  # type: ignore[arg-type]
+            return self.shown(across(*node.args))  # type: ignore[arg-type]
         if type(node) in self.functions:
             return self.functions[type(node)](*[self.shown(argument) for argument in node.args])
         if isinstance(node, sympy.Eq):
@@ -127,10 +134,41 @@ class Notation:
             return node  # type: ignore[return-value]
         return node.func(*[self.shown(argument) for argument in node.args])  # type: ignore[return-value]
 
-    def _entry(self, name: str, index: Expr) -> Symbol:
-        base = self.prediction if name == "y_pred" else name
-        letter = index.letter if isinstance(index, Index) else index.name  # type: ignore[attr-defined]
-        return Symbol(f"{base}@{letter}", real=True)
+    def _entry_name(self, entry: Element) -> str:
+        base = self.prediction if entry.data.name == "y_pred" else entry.data.name
+        return f"{base}@{','.join(map(self._index_name, entry.indices))}"
+
+    def _index_name(self, index: Expr) -> str:
+        if isinstance(index, Element):
+            return self._entry_name(index)
+        return index.letter if isinstance(index, Index) else index.name  # type: ignore[attr-defined,no-any-return]
+
+    def _comparison(self, node: Expr) -> Expr:
+        """A bracket's condition, not evaluated."""
+        if isinstance(node, Bracket):
+            condition = node.condition
+            return Comparison(*map(self.shown, condition.args), Symbol(condition.rel_op))
+        return Comparison(*map(self.shown, node.args), Symbol("!="))
+
+    def _restricted(self, body: Expr, index: Expr) -> tuple[Expr, list[Expr]]:
+        """A body and the conditions on the index that brackets in it put."""
+        flags, inner = body.args if isinstance(body, Restricted) else (body, None)
+        masks = [part for part in sympy.Mul.make_args(flags) if isinstance(part, Apart | Bracket) and part.has(index)]
+        rest = sympy.Mul(*[part for part in sympy.Mul.make_args(flags) if part not in masks])
+        if inner is not None and rest != 1:
+            masks.append(rest)
+        return rest if inner is None else inner, masks  # type: ignore[return-value]
+
+    def _over(self, operator: str, body: Expr, index: Index, change: Callable[[Expr], Expr] = lambda x: x) -> Expr:
+        """An operator over an index, with the conditions below it."""
+        inner, masks = self._restricted(body, index)
+        self._open.append(index)
+        conditions = [
+            self._comparison(mask) if isinstance(mask, Apart | Bracket) else self.shown(mask) for mask in masks
+        ]
+        shown = change(self.shown(inner))
+        self._open.pop()
+        return Over(Symbol(operator), Symbol(index.letter, integer=True), shown, *conditions)
 
     def _inside(self, node: Binder, index: Expr) -> Expr:
         """The body, shown; letters in use outside are not given to sums inside."""
@@ -145,8 +183,34 @@ class Notation:
             return 1, axis
         return 0, axis - 1 if self.plain else Symbol(f"{axis} - 1", integer=True)
 
+    def _conditional(self, node: Binder, index: Index) -> Expr | None:
+        """Maxima, and what runs over the places that satisfy a condition; None for everything else."""
+        body = node.body(index)
+        if isinstance(node, Largest):
+            return self._over("max", body, index)
+        if isinstance(node, IsLargest):
+            place = Comparison(self.shown(node.at), self._over("arg\\,max", body, index), Symbol("=="))
+            return Iverson(place)
+        if not self._restricted(body, index)[1]:
+            return None
+        whole = self._over("sum", body, index, (lambda x: x) if isinstance(node, Total) else sympy.exp)
+        match node:
+            case Total():
+                return whole
+            case LogSumExp():
+                return sympy.log(whole)
+            case Softmax():
+                own, masks = self._restricted(node.body(node.at), node.at)
+                return sympy.Mul(*map(self.shown, masks), sympy.exp(self.shown(own)) / whole, evaluate=False)
+            case LogSoftmax():
+                return self.shown(self._restricted(node.body(node.at), node.at)[0]) - sympy.log(whole)
+        return None
+
     def _binder(self, node: Binder) -> Expr:
         index = fresh_index(node.axis, node, *self._open)
+        special = self._conditional(node, index)
+        if special is not None:
+            return special
         letter, body = Symbol(index.letter, integer=True), self._inside(node, index)
         places = (letter, *self._ends(node.axis))
         match node:
@@ -172,7 +236,7 @@ class Notation:
         raise TypeError(f"no notation for {type(node).__name__}")
 
 
-def _across(u: Unit, v: Unit) -> Expr:
+def across(u: Unit, v: Unit) -> Expr:
     """``u - (u . v) v`` with the sum written out."""
     index = fresh_index(u.axis, u, v)
     return u - sum_over(index, u.func(*u.args[:2], index) * v.func(*v.args[:2], index)) * v
@@ -220,12 +284,14 @@ _ATOMS = {
     atoms.power: lambda b, e: b**e,
     atoms.power_quotient: lambda b, e, n, u: u * b ** (e - n),
     clamp: Function("clip"),
+    stop_gradient: Function("sg"),
 }
 # What a page says of the functions that it uses and a reader may not know.
 DEFINED: dict[type[Basic], str] = {
     atoms.sigmoid: r"\sigma(x) = \frac{1}{1 + e^{-x}}",
     atoms.softplus: r"\operatorname{softplus}(x) = \log(1 + e^x)",
     Softmax: r"\operatorname{softmax}(f_j) = \frac{e^{f_j}}{\sum_k e^{f_k}}",
+    stop_gradient: r"\operatorname{sg}(x) = x \text{, a constant for the derivative}",
     clamp: r"\operatorname{clip}(x, a, b) = \min(\max(x, a), b) \text{, differentiated at the limited point}",
 }
 _EVALUABLE = {

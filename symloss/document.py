@@ -11,7 +11,7 @@ from typing import Any
 
 from sympy import Expr
 
-from symloss.declare import Interval, Signs, Vectors
+from symloss.declare import Arrays, Identifiers, Interval, Signs, Vectors
 from symloss.declare.domain import ClassLabel, Domain, Simplex, spelled
 from symloss.declare.nodes import Data, Element
 from symloss.derive import Derivation
@@ -97,7 +97,7 @@ def _functions(derivation: Derivation) -> list[str]:
 
 def _variable(derivation: Derivation) -> Expr:
     loss = derivation.loss
-    return loss.pred_symbol if derivation.index is None else Element(loss.pred_symbol, derivation.index)
+    return Element(loss.pred_symbol, *derivation.indices) if derivation.indices else loss.pred_symbol
 
 
 def steps(derivation: Derivation, part: str) -> list[str]:
@@ -124,6 +124,8 @@ def with_definitions(derivation: Derivation, expression: Expr) -> Expr:
 
 def check_equal(derivation: Derivation, part: str, forms: list[Expr]) -> None:
     """Raise DeclarationError if two forms differ at a sampled point."""
+    if len(forms) < 2:
+        return
     for values in points(derivation.loss):
         numbers = [number(form, derivation.loss, values) for form in forms]
         for before, after in pairwise(numbers):
@@ -147,6 +149,14 @@ def _domain(domain: Domain) -> str:
         case Vectors():
             entries = _domain(domain.entries)
             return rf"{entries}^{{{domain.axis}}}"
+        case Arrays():
+            return _domain(domain.entries) + _power(domain.axes)
+        case Identifiers():
+            return r"\mathbb{Z}" + _power(domain.axes)
+
+
+def _power(axes: tuple[str, ...]) -> str:
+    return "^{" + r" \times ".join(axes) + "}"
 
 
 _SPECIAL = re.compile(r"[&%$#_{}]")

@@ -5,88 +5,206 @@ The compiler uses it on its own derivation steps and tests use it on rules; veri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import mpmath
 import sympy
 from sympy import Expr
+from sympy.core.basic import Basic
 
-from symloss.declare import ExtraInput, Interval, Loss, Parameter
+from symloss.atoms import perpendicular
+from symloss.declare import (
+    Bracket,
+    ClassLabel,
+    Delta,
+    Domain,
+    Element,
+    Index,
+    Interval,
+    LogSoftmax,
+    LogSumExp,
+    Loss,
+    Node,
+    Norm,
+    Signs,
+    Simplex,
+    Softmax,
+    Total,
+    Unit,
+    outermost_nodes,
+)
+from symloss.declare.binders import (
+    Binder,
+    IsLargest,
+    Largest,
+    Restricted,
+    Share,
+    ShareComplement,
+    SoftmaxComplement,
+)
 from symloss.declare.domain import entries_of
-from symloss.display import Notation
+from symloss.declare.nodes import Apart, fresh_index
+from symloss.display import Notation, across
 
-Values = Mapping[str, float | Sequence[float]]
+Values = Mapping[str, Any]
+Places = Mapping[Index, int]
 
 _DIGITS = 40
 _CLASSES = 3
 
 
 def number(expression: Expr, loss: Loss, values: Values) -> mpmath.mpf:
-    """The value at given data (sequences over the axis), parameters and named places of free indices."""
-    shown = Notation(loss, plain=True).shown(expression)
+    """The value at given data (nested sequences over the axes), parameters and named places of free indices."""
     with mpmath.workdps(_DIGITS):
-        return _number(shown, values)
+        return _Reading(loss, values).number(expression, {})
 
 
-def _number(shown: Expr, values: Values) -> mpmath.mpf:
-    if isinstance(shown, sympy.Sum):
-        letter = str(shown.args[1][0])
-        places = range(_size(values))
-        return mpmath.fsum(_number(shown.args[0], {**values, letter: float(place)}) for place in places)
-    if shown.has(sympy.Sum):
-        numbers = {node: _float(_number(node, values)) for node in _outermost_sums(shown)}
-        shown = shown.xreplace(numbers)
-    point = {symbol: _symbol(symbol.name, values) for symbol in shown.free_symbols}
-    return shown.xreplace(point).evalf(_DIGITS)._to_mpmath(140)  # noqa: SLF001 - SymPy's own door to mpmath
+class _Reading:
+    """Nodes become numbers, place by place; what is left is an ordinary function of numbers."""
+
+    def __init__(self, loss: Loss, values: Values) -> None:
+        self.notation = Notation(loss, plain=True)
+        self.values = values
+        self.sizes = _sizes(loss, values)
+        self.known: dict[tuple[Basic, tuple[int, ...]], Expr] = {}
+
+    def number(self, expression: Basic, places: Places) -> mpmath.mpf:
+        """The value where free indices are at places; other letters have theirs among the values."""
+        expression = expression.replace(lambda part: isinstance(part, perpendicular), lambda part: across(*part.args))
+        numbers = {node: self._node(node, places) for node in outermost_nodes(expression)}
+        shown = self.notation.shown(expression.xreplace(numbers))  # type: ignore[arg-type]
+        point = {symbol: self._symbol(symbol.name) for symbol in shown.free_symbols}
+        return shown.xreplace(point).evalf(_DIGITS)._to_mpmath(140)  # noqa: SLF001 - SymPy's own door to mpmath
+
+    def _symbol(self, name: str) -> Expr:
+        return sympy.Integer(self.sizes[name]) if name in self.sizes else _float(self.values[name])
+
+    def _node(self, node: Node, places: Places) -> Expr:
+        free = sorted(node.atoms(Index) & places.keys(), key=sympy.default_sort_key)
+        key = (node, tuple(places[index] for index in free))
+        if key not in self.known:
+            self.known[key] = self._evaluated(node, places)
+        return self.known[key]
+
+    def _evaluated(self, node: Node, places: Places) -> Expr:
+        match node:
+            case Element():
+                entry: Any = self.values[node.data.name]
+                for index in node.indices:
+                    entry = entry[self._place(index, places)]
+                return _float(entry)
+            case Index():
+                return sympy.Integer(self._place(node, places))
+            case Delta() | Apart():
+                left, right = (self._place(index, places) for index in node.args)  # type: ignore[arg-type]
+                return sympy.Integer((left == right) == isinstance(node, Delta))
+            case Bracket():
+                sides = [_float(self.number(side, places)) for side in node.condition.args]
+                return sympy.Integer(bool(node.condition.func(*sides)))
+            case Restricted():
+                is_member = self.number(node.args[0], places) == 1
+                return _float(self.number(node.args[1], places)) if is_member else sympy.Float("-inf")
+        assert isinstance(node, Binder)
+        return self._binder(node, places)
+
+    def _place(self, index: Expr, places: Places) -> int:
+        if isinstance(index, Index):
+            return places[index] if index in places else int(self.values[index.letter])  # type: ignore[arg-type]
+        return int(self.number(index, places))
+
+    def _binder(self, node: Binder, places: Places) -> Expr:
+        bound = fresh_index(node.axis, node, *places)
+        body = node.body(bound)
+        entries = [_mpf(self.number(body, {**places, bound: place})) for place in range(self.sizes[node.axis.name])]
+        own = entries[self._place(node.at, places)] if len(node.args) > 2 else None
+        return _float(_VECTORS[type(node)](entries, own) if own is not None else _WHOLE[type(node)](entries))
 
 
-def _outermost_sums(shown: Expr) -> list[Expr]:
-    if isinstance(shown, sympy.Sum):
-        return [shown]
-    return [node for argument in shown.args for node in _outermost_sums(argument)]  # type: ignore[arg-type]
+def _mpf(value: mpmath.mpf) -> mpmath.mpf:
+    return mpmath.mpf(value)
 
 
-def _symbol(name: str, values: Values) -> Expr:
-    base, _, letter = name.partition("@")
-    if name == "K":
-        return sympy.Integer(_size(values))
-    entry = values[base]
-    if letter:
-        place = values["y_true"] if letter == "y_true" else values[letter]
-        entry = entry[int(place)]  # type: ignore[index,arg-type]
-    return sympy.Float(repr(float(entry)), _DIGITS)  # type: ignore[arg-type]
+def _share(entries: list[mpmath.mpf], own: mpmath.mpf) -> mpmath.mpf:
+    return own / mpmath.fsum(entries)
 
 
-def _size(values: Values) -> int:
-    return max((len(entry) for entry in values.values() if isinstance(entry, Sequence)), default=1)
+def _length(entries: list[mpmath.mpf]) -> mpmath.mpf:
+    return mpmath.sqrt(mpmath.fsum(entry**2 for entry in entries))
 
 
-def _float(value: mpmath.mpf) -> sympy.Float:
-    return sympy.Float(value, _DIGITS)
+def _softmax(entries: list[mpmath.mpf], own: mpmath.mpf) -> mpmath.mpf:
+    return mpmath.exp(own - _log_sum_exp(entries))
 
 
-def points(loss: Loss) -> list[dict[str, float | list[float]]]:
-    """A few points inside every domain, for either kind of loss; free indices j and m are given places."""
-    made = []
-    for step in range(5):
-        values: dict[str, float | list[float]] = {"j": 1.0, "m": 2.0, "i": 0.0}
-        items: list[Parameter | ExtraInput] = [*loss.parameters, *loss.extra_inputs]
-        for order, item in enumerate(items):
-            values[item.name] = _inside(item.domain, 0.31 + 0.17 * step + 0.23 * order)
-        for order, (name, domain) in enumerate((("y_true", loss.y_true), ("y_pred", loss.y_pred))):
-            entries = entries_of(domain)
-            first = 0.1313 + 0.2917 * step + 0.3719 * order
-            numbers = [_inside(entries, first + 0.2137 * place) for place in range(_CLASSES)]
-            values[name] = numbers[0] if loss.is_elementwise else numbers
-        if type(loss.y_true).__name__ == "Simplex":
-            values["y_true"] = [0.25, 0.5, 0.25]
-        if type(loss.y_true).__name__ == "ClassLabel":
-            values["y_true"] = float(step % _CLASSES)
-        if type(loss.y_true).__name__ == "Signs":
-            values["y_true"] = 1.0 if step % 2 else -1.0
-        values["vector"] = [0.5, -1.25, 2.0]
-        made.append(values)
-    return made
+def _log_sum_exp(entries: list[mpmath.mpf]) -> mpmath.mpf:
+    return mpmath.log(mpmath.fsum(mpmath.exp(entry) for entry in entries))
+
+
+_WHOLE: dict[type, Callable[[list[mpmath.mpf]], mpmath.mpf]] = {
+    Total: mpmath.fsum,
+    LogSumExp: _log_sum_exp,
+    Largest: max,
+    Norm: _length,
+}
+_VECTORS: dict[type, Callable[[list[mpmath.mpf], mpmath.mpf], mpmath.mpf]] = {
+    Softmax: _softmax,
+    SoftmaxComplement: lambda entries, own: 1 - _softmax(entries, own),
+    LogSoftmax: lambda entries, own: own - _log_sum_exp(entries),
+    Unit: lambda entries, own: own / _length(entries),
+    Share: _share,
+    ShareComplement: lambda entries, own: 1 - _share(entries, own),
+    IsLargest: lambda entries, own: mpmath.mpf(own == max(entries)),
+}
+
+
+def _sizes(loss: Loss, values: Values) -> dict[str, int]:
+    """The sizes of all axes, as the data have them."""
+    sizes: dict[str, int] = {}
+    for name, data in values.items():
+        entries: Any = data
+        for axis in loss.axes_of_data(name):
+            sizes[axis.name] = len(entries)
+            entries = entries[0]
+    return sizes
+
+
+def _float(value: Any) -> sympy.Float:
+    return sympy.Float(value if isinstance(value, mpmath.mpf) else repr(float(value)), _DIGITS)
+
+
+def points(loss: Loss) -> list[dict[str, Any]]:
+    """A few points inside every domain; free indices j and m are given places."""
+    return [_point(loss, step) for step in range(5)]
+
+
+def _point(loss: Loss, step: int) -> dict[str, Any]:
+    values: dict[str, Any] = {"j": 1.0, "m": 2.0, "i": 0.0}
+    for order, item in enumerate((*loss.parameters, *loss.extra_inputs)):
+        values[item.name] = _array(loss, item.name, item.domain, 0.31 + 0.17 * step + 0.23 * order)
+    for order, (name, domain) in enumerate((("y_true", loss.y_true), ("y_pred", loss.y_pred))):
+        values[name] = _array(loss, name, domain, 0.1313 + 0.2917 * step + 0.3719 * order)
+    if isinstance(loss.y_true, Simplex):
+        values["y_true"] = [0.25, 0.5, 0.25]
+    if isinstance(loss.y_true, ClassLabel) and not loss.y_true.over:
+        values["y_true"] = float(step % _CLASSES)
+    if isinstance(loss.y_true, Signs):
+        values["y_true"] = 1.0 if step % 2 else -1.0
+    values["vector"] = [0.5, -1.25, 2.0]
+    return values
+
+
+def _array(loss: Loss, name: str, domain: Domain, first: float) -> Any:
+    """Numbers of a domain in nested lists over the axes, three entries each."""
+    entries, count = entries_of(domain), itertools.count()
+
+    def nested(depth: int) -> Any:
+        if depth == 0:
+            return _inside(entries, first + 0.2137 * next(count))
+        return [nested(depth - 1) for _ in range(_CLASSES)]
+
+    return nested(len(loss.axes_of_data(name)))
 
 
 def _inside(domain: Interval, fraction: float) -> float:

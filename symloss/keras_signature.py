@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from symloss.declare import ExtraInput, KerasName, Loss, Parameter
+from symloss.declare.domain import entries_of
 
 _LAST = ("reduction", "name", "dtype")
 _DOCUMENTED = {
@@ -118,8 +119,9 @@ def _tensor(item: Parameter, keras: KerasName | None, switch: Any, fixed: dict[s
 
 def _domain(item: Parameter | ExtraInput) -> dict[str, str]:
     """The entry of the module's table of domains."""
-    ends = ", ".join(_float(end) for end in (item.domain.lower, item.domain.upper))
-    return {"name": item.name, "code": f'({ends}, {item.domain.lower_open}, {item.domain.upper_open}, "{item.domain}")'}
+    interval = entries_of(item.domain)
+    ends = ", ".join(_float(end) for end in (interval.lower, interval.upper))
+    return {"name": item.name, "code": f'({ends}, {interval.lower_open}, {interval.upper_open}, "{item.domain}")'}
 
 
 def _float(end: float) -> str:

@@ -1,0 +1,18 @@
+"""ListMLE: the likelihood of the order that the labels give."""
+
+from sympy import Le
+
+from symloss.declare import Axis, Loss, Vectors, log_sum_exp_over, real, sum_over, y_pred, y_true
+
+items = Axis("N")
+i, j = items.index("i"), items.index("j")
+
+listmle = Loss(
+    name="listmle",
+    summary="Negative log-likelihood of drawing a list best first; items of equal relevance count as drawn from each other.",
+    family="ranking",
+    expression=sum_over(i, log_sum_exp_over(j, y_pred[j], Le(y_true[j], y_true[i])) - y_pred[i]),
+    y_true=Vectors("N", real),
+    y_pred=Vectors("N", real),
+    references=("Xia, F. et al. (2008), Listwise approach to learning to rank: theory and algorithm, ICML 25.",),
+)
