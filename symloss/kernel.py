@@ -108,6 +108,9 @@ OPERATIONS: Mapping[str, Operation] = {
     },
 }
 
+# The sums over entries by their keys, which targets spell as functions of the module.
+KEYED = tuple(f"{family}_{relation}" for family, *_ in _FAMILIES for relation, _ in _RELATIONS)
+
 
 @dataclass(frozen=True)
 class Input:

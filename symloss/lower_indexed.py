@@ -182,7 +182,6 @@ class IndexedLowering(Values):
         shared = self.dims(entries)[:-1]
         if not shared:
             return self._result("take", (entries, at), self.dims(at), "", "")
-        at = self.expand(at, (*self.union((at,)), dim)) if self.dims(at) == shared else at
         picked = self._result("take", (entries, at), shared, "", "paired")
         return self.in_order(picked)
 

@@ -17,7 +17,7 @@ from symloss.derive import Derivation
 from symloss.display import Notation
 from symloss.emit import Program, emit
 from symloss.keras_signature import function_values
-from symloss.kernel import Apply, Kernel
+from symloss.kernel import KEYED, Apply, Kernel
 from symloss.kinks import Kink
 from symloss.targets import Target
 from symloss.templating import render
@@ -144,6 +144,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "start": _start(mathematics),
         **_shapes(loss),
         "operations": _operations(kernel, arithmetic),
+        "keyed_operations": KEYED,
         "extended": _extended_operations(kernel, arithmetic),
         "paired": _paired_operations(kernel, arithmetic),
         "doubled": bool(arithmetic.doubled),

@@ -9,7 +9,8 @@ from sympy import Expr
 
 from symloss.atoms import log_hypotenuse, log_ratio, logcosh, sigmoid, softplus
 from symloss.declare import Data, LogSoftmax, LogSumExp, Softmax, Total, sum_over
-from symloss.declare.nodes import fresh_index
+from symloss.declare.axes import restricted
+from symloss.declare.nodes import Apart, Bracket, fresh_index
 from symloss.rules.exponentials import exponents_of, two_exponentials
 from symloss.rules.powers import one_plus_square
 from symloss.rules.rule import Rule
@@ -92,8 +93,25 @@ def _log_of_total(node: Expr) -> Expr | None:
         return None
     total = node.args[0]
     index = fresh_index(total.axis, total)
-    body = total.body(index)
-    return LogSumExp.over(index, body.args[0]) if isinstance(body, sympy.exp) else None
+    exponent = _exponent(total.body(index))
+    return None if exponent is None else LogSumExp.over(index, exponent)
+
+
+def _exponent(body: Expr) -> Expr | None:
+    """The u of ``exp(u)``, restricted to where brackets that multiply it hold; None for anything else."""
+    factors = sympy.Mul.make_args(body)
+    flags = sympy.Mul(*[factor for factor in factors if isinstance(factor, Apart | Bracket)])
+    rest = sympy.Mul(*[factor for factor in factors if not isinstance(factor, Apart | Bracket)])
+    return restricted(flags, rest.args[0]) if isinstance(rest, sympy.exp) else None
+
+
+def _log_of_one_plus_total(node: Expr) -> Expr | None:
+    """``log(1 + Σ exp(u))`` is the softplus of the log-sum-exp."""
+    if not isinstance(node, sympy.log) or not isinstance(node.args[0], sympy.Add):
+        return None
+    total = node.args[0] - 1
+    inside = _log_of_total(sympy.log(total)) if isinstance(total, Total) else None
+    return None if inside is None else softplus(inside)
 
 
 def _difference_of_logs(node: Expr) -> Expr | None:
@@ -145,12 +163,14 @@ def _softmax_quotient(node: Expr) -> Expr | None:
         index = fresh_index(total.axis, total)
         body = total.body(index)
         for other in node.args:
-            if not isinstance(other, sympy.exp) or not isinstance(body, sympy.exp):
+            exponent = _exponent(body)
+            if not isinstance(other, sympy.exp) or exponent is None:
                 continue
             for at in sorted(_indices(other), key=sympy.default_sort_key):
-                if total.body(at) == other:
+                if exponent.xreplace({index: at}) == other.args[0]:
                     rest = node / (factor * other)
-                    return rest * Softmax.over(index, body.args[0], at)
+                    return rest * Softmax.over(index, exponent, at)
+            return node / (factor * other) * sympy.exp(other.args[0] - LogSumExp.over(index, exponent))
     return None
 
 
@@ -230,6 +250,13 @@ RULES = (
         "exp overflows from 710",
         "shift by the maximum",
         _example_logsumexp,
+    ),
+    Rule(
+        "log of one plus a sum of exponentials",
+        _log_of_one_plus_total,
+        "exp overflows from 710",
+        "log(1 + e^x) = softplus(x)",
+        lambda: sympy.log(1 + _example_logsumexp().args[0]),
     ),
     Rule("softmax", _softmax_quotient, "exp overflows from 710", "shift by the maximum", _example_softmax),
     Rule(
