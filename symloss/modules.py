@@ -29,6 +29,7 @@ _KERNELS = {
     "value_and_gradient": ("value", "gradient"),
     "gradient_and_hessian": ("gradient", "hessian"),
     "hessian_vector_product": ("hessian_vector_product",),
+    "directional": ("directional",),
     "prediction": ("prediction",),
     "start_statistic": ("start_statistic",),
 }
@@ -39,6 +40,7 @@ _TITLES = {
     "value_and_gradient": "Loss per sample and first derivative",
     "gradient_and_hessian": "First and second derivative",
     "hessian_vector_product": "Second derivative times a vector",
+    "directional": "First derivative of every row along a vector",
     "prediction": "Inverse link",
     "start_statistic": "What the best constant prediction is the mean of",
 }
@@ -329,7 +331,8 @@ def _extra(item: Any) -> dict[str, Any]:
         "name": item.name,
         "meaning": item.meaning,
         "domain": _spelled(item.domain),
-        "axes": axes_of(item.domain),
+        "axes": list(axes_of(item.domain)),
+        "integers": isinstance(item.domain, ClassLabel | Identifiers),
         "interval": _limits(item.domain),
     }
 
