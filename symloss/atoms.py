@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import sympy
 from sympy import Expr, Function, Integer
+from sympy.core.basic import Basic
 
-from symloss.declare.nodes import Delta
+from symloss.declare.nodes import Delta, free_indices
 
 Tangent = Callable[[Expr], Expr]
 
@@ -239,12 +240,63 @@ class difference(Atom):
     """``a - b``, taken before anything is added to it. Values only, never differentiated."""
 
 
+def linear_in_first(kind: type[CompositeAtom], first: Expr, *rest: Expr) -> Expr:
+    """An atom that is linear in its first argument: term by term where brackets tell terms apart.
+
+    The brackets stay factors, so that sums over them collapse.
+    """
+    if not first.has(Delta):
+        return kind(first, *rest)
+    total = Integer(0)
+    for term in sympy.Add.make_args(sympy.expand_mul(first)):
+        marks = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, Delta)]
+        others = sympy.Mul(*[factor for factor in sympy.Mul.make_args(term) if factor not in marks])
+        total += sympy.Mul(*marks) * kind(others, *rest)
+    return total
+
+
+def _split_at(atom: Expr, place: int, index: Basic) -> Expr:
+    """An atom that is linear in one argument, with what of that does not depend on an index in front.
+
+    A sum that couples the index to others is taken term by term, so that every term can be split.
+    """
+
+    def of(argument: Expr) -> Expr:
+        return atom.func(*atom.args[:place], argument, *atom.args[place + 1 :])
+
+    total = Integer(0)
+    for term in _terms(atom.args[place], index):
+        outside, inside = term.as_independent(index, as_Add=False)
+        total += of(term) if outside == 1 or inside == 1 else outside * of(inside)
+    return total
+
+
+def _terms(product: Expr, index: Basic) -> tuple[Expr, ...]:
+    """The terms to split: those of a product that couples the index to others, or the product itself."""
+    factors = [
+        factor.without_factors_free_of(index) if isinstance(factor, CompositeAtom | power_quotient) else factor
+        for factor in sympy.Mul.make_args(product)
+    ]
+    opened = sympy.Mul(*factors)
+    for factor in sympy.Mul.make_args(opened):
+        if isinstance(factor, sympy.Add) and factor.has(index) and free_indices(factor) - {index}:
+            return sympy.Add.make_args(sympy.expand_mul(opened))  # type: ignore[no-any-return]
+    return (opened,)
+
+
 class CompositeAtom(Atom):
     """An atom whose derivative must not be written as a product with an inner derivative."""
 
     def tangent(self, derivative: Tangent) -> Expr:
         """The derivative along the direction that ``derivative`` takes of the arguments."""
         raise NotImplementedError
+
+    def without_factors_free_of(self, index: Basic) -> Expr:
+        """The same with what does not depend on an index in front, so that it leaves sums over the index."""
+        return self
+
+    def _split(self, index: Basic) -> Expr:
+        return _split_at(self, 0, index)
 
 
 class over(CompositeAtom):
@@ -280,7 +332,7 @@ class finite_over(CompositeAtom):
 
     def tangent(self, derivative: Tangent) -> Expr:
         a, b = self.args
-        return finite_over(derivative(a), b) - finite_over(self, b) * derivative(b)
+        return linear_in_first(finite_over, derivative(a), b) - finite_over(self, b) * derivative(b)
 
 
 class xlogy(CompositeAtom):
@@ -289,11 +341,15 @@ class xlogy(CompositeAtom):
     def tangent(self, derivative: Tangent) -> Expr:
         a, b = self.args
         through_a = derivative(a)
-        result = xlogy(through_a, b) if through_a != 0 else Integer(0)
+        result = linear_in_first(type(self), through_a, b) if through_a != 0 else Integer(0)
         for factor in sympy.Mul.make_args(b):
             base, exponent = factor.as_base_exp()
             result += exponent * over(a, base) * derivative(base)
         return result
+
+
+    def without_factors_free_of(self, index: Basic) -> Expr:
+        return self._split(index)
 
 
 class xexpy(CompositeAtom):
@@ -302,11 +358,18 @@ class xexpy(CompositeAtom):
     def tangent(self, derivative: Tangent) -> Expr:
         a, b = self.args
         through_a = derivative(a)
-        return (xexpy(through_a, b) if through_a != 0 else Integer(0)) + self * derivative(b)
+        return (linear_in_first(type(self), through_a, b) if through_a != 0 else Integer(0)) + self * derivative(b)
+
+    def without_factors_free_of(self, index: Basic) -> Expr:
+        return self._split(index)
 
 
 class power_quotient(Atom):
     """``u b^(e - n)`` for b >= 0; at b = 0 it is u for e = n, else 0. Finished results only, never differentiated."""
+
+    def without_factors_free_of(self, index: Basic) -> Expr:
+        """The same with what does not depend on an index in front."""
+        return _split_at(self, 3, index)
 
 
 class power(CompositeAtom):
@@ -314,7 +377,7 @@ class power(CompositeAtom):
 
     def tangent(self, derivative: Tangent) -> Expr:
         b, e = self.args
-        return e * self * finite_over(derivative(b), b)
+        return e * self * linear_in_first(finite_over, derivative(b), b)
 
     def _eval_is_nonnegative(self) -> bool:
         return True

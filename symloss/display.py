@@ -22,6 +22,7 @@ from symloss.declare import (
     Total,
     Unit,
     clamp,
+    ratio,
     stop_gradient,
 )
 from symloss.declare.axes import sum_over
@@ -284,6 +285,7 @@ _ATOMS = {
     atoms.power: lambda b, e: b**e,
     atoms.power_quotient: lambda b, e, n, u: u * b ** (e - n),
     clamp: Function("clip"),
+    ratio: _quotient,
     stop_gradient: Function("sg"),
 }
 # What a page says of the functions that it uses and a reader may not know.

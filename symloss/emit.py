@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, count
 
 from symloss.errors import UnsupportedError
 from symloss.kernel import Apply, Constant, Input, Kernel, Value
@@ -19,7 +20,7 @@ from symloss.targets.target import CALL, MIRRORED, PRODUCT, UNARY
 
 _LONGEST_INLINE = 64
 _LONGEST_LINE = 80
-_CHEAP = frozenset({"negate", "axis_size", "expand", "positions", "transpose"})
+_CHEAP = frozenset({"negate", "axis_size", "expand", "positions", "ones", "in_floats", "transpose"})
 _FALLBACK_NAMES = {
     "add": "total",
     "subtract": "difference",
@@ -154,7 +155,7 @@ class _Emitter:
         return self.uses[position] > 1 and value.definition.operation not in _CHEAP
 
     def _free_name(self, base: str) -> str:
-        names = [base, *(f"{base}_{number}" for number in range(2, 100))]
+        names = chain([base], (f"{base}_{number}" for number in count(2)))
         name = next(item for item in names if item not in self.taken and item not in _RESERVED)
         self.taken.add(name)
         return name

@@ -64,7 +64,7 @@ def _constructor_order(
         named.insert(0, keras.switch[0])
     late = [name for name in parameters if name not in named and name not in fixed]
     if not named:
-        if not loss.is_elementwise:
+        if len(loss.axes_of_data("y_pred")) == 1:
             late.append("axis")
         early = [name for name in late if name not in _GUARDS]
         return [*early, *_LAST, *(name for name in late if name in _GUARDS)]

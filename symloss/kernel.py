@@ -95,6 +95,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "transpose": Operation(1, "a with its dimensions in another order", "same"),
     "diagonal": Operation(1, "entries of a at equal places of its last two dimensions", "same"),
     "positions": Operation(1, "0, 1, 2, … along an axis of a", "element"),
+    "ones": Operation(1, "1 along an axis of a", "element"),
+    "in_floats": Operation(1, "integers as numbers of the working dtype"),
     "is_same": Operation(1, "whether two indices of one axis of a are equal", "flag"),
     "take": Operation(2, "entries of a along its last dimension at the integers b", "element"),
     "contract": Operation(2, "sum of products over a shared dimension", "element"),

@@ -19,7 +19,7 @@ from symloss.derive import Derivation
 from symloss.differentiate import VECTOR
 from symloss.dimensions import Dims, Values, dimension
 from symloss.intermediates import Definition
-from symloss.kernel import Input
+from symloss.kernel import Apply, Input
 from symloss.stages import ROW_WEIGHT
 
 _LETTER = "k"
@@ -140,7 +140,7 @@ class IndexedLowering(Values):
                 flag = self.flags(sympy.Mul.make_args(expression.args[0]))
                 return self.apply("select", flag, self.lower(expression.args[1]), self.constant(-float("inf")))
             case Index():
-                return self.positions(expression.axis)
+                return self.apply("in_floats", self.positions(expression.axis))
             case Largest():
                 return self.over(expression, "max_over_axis", self.lower(expression.body(self.slot(expression))))
             case IsLargest():
@@ -226,16 +226,20 @@ class IndexedLowering(Values):
         index, label = (left, right) if isinstance(left, Index) else (right, left)
         if self.loss.has_one_axis:
             return self._label_flag()
-        return self.apply("equal", self.lower(index), self.label(label), name="is_label")  # type: ignore[arg-type]
+        places = self._read_at(self.positions(index.axis), {self._index(index.axis, 0): index})  # type: ignore[attr-defined]
+        return self.apply("equal", places, self.label(label), name="is_label")  # type: ignore[arg-type]
 
     def positions(self, axis: Axis) -> int:
         """0, 1, 2, … along an axis."""
+        return self._over_axis("positions", axis)
+
+    def _over_axis(self, operation: str, axis: Axis) -> int:
         names = ["y_pred", "y_true", *(item.name for item in self.loss.extra_inputs)]
         name = next(name for name in names if axis in self.loss.axes_of_data(name))
         axes = self.loss.axes_of_data(name)
         entries = self.input(name, "element")
         layout = str(axes.index(axis) - len(axes))
-        return self._result("positions", (entries,), (dimension(axis.name, 0),), "", layout)
+        return self._result(operation, (entries,), (dimension(axis.name, 0),), "", layout)
 
     def _label_flag(self) -> int:
         entries, label = self.input("y_pred", "element"), self.input("y_true", "row")
@@ -328,25 +332,29 @@ class IndexedLowering(Values):
     def _sorted(self, family: str, relation: str, operands: tuple[int, ...], dim: str) -> int:
         axis = dim.partition(":")[0]
         first = (dimension(axis, 0),)
-        plain = {"at_most": "cumulative_sum"}
-        if relation in plain and family == "sum" and self._is_position(operands[-1]):
+        if relation == "at_most" and family == "sum" and self._is_position(operands[-1]):
             found = self._result("cumulative_sum", operands[:1], first, "", "")
-        elif relation == "from" and family == "sum" and self._is_position(operands[-1]):
+        elif relation == "at_most" and family == "sum" and self._is_position(self._negated(operands[-1])):
             found = self._result("cumulative_sum_from", operands[:1], first, "", "")
         else:
             found = self._result(f"{family}_{relation}", operands, first, "", "")
         return self.relabel(found, (dim,))
 
     def _is_position(self, position: int) -> bool:
+        return any(position == self.apply("in_floats", self.positions(Axis(axis))) for axis in self.axes)
+
+    def _negated(self, position: int) -> int:
+        """What a value is the negative of; itself where it is none."""
         definition = self.values[position].definition
-        return getattr(definition, "operation", "") == "positions"
+        is_negated = isinstance(definition, Apply) and definition.operation == "negate"
+        return definition.operands[0] if is_negated else position  # type: ignore[union-attr]
 
     def _at_first(self, expression: Expr, index: Index) -> int:
         """An expression of one index as an array over its axis."""
         first = self._index(index.axis, 0)
         position = self.lower(expression.xreplace({index: first}))
         if not self.dims(position):
-            position = self.apply("add", position, self.apply("multiply", self.constant(0), self.positions(index.axis)))
+            position = self.apply("multiply", position, self._over_axis("ones", index.axis))
         return position
 
     def key(self, expression: Expr, index: Index, sign: int) -> int:

@@ -31,7 +31,7 @@ from symloss.declare.domain import (
     real,
     unit,
 )
-from symloss.declare.functions import clamp, clamp_probability, stop_gradient
+from symloss.declare.functions import clamp, clamp_probability, ratio, stop_gradient
 from symloss.declare.link import Link, log_link, logit_link, softmax_link
 from symloss.declare.loss import ExtraInput, KerasName, Loss, Parameter
 from symloss.declare.nodes import (
@@ -90,6 +90,7 @@ __all__ = [
     "open_unit",
     "outermost_nodes",
     "positive",
+    "ratio",
     "real",
     "softmax",
     "softmax_link",

@@ -9,7 +9,8 @@ from sympy import Expr, Integer
 from sympy.core.basic import Basic
 
 from symloss.declare.binders import Binder, Largest, Norm, Restricted, Share, Softmax, Total
-from symloss.declare.nodes import Axis, Data, Delta, Element, Index, bracket, fresh_index
+from symloss.declare.functions import ratio
+from symloss.declare.nodes import Axis, Data, Delta, Element, Index, bracket, free_indices, fresh_index
 
 
 def softmax(scores: Data, axis: Axis, at: Expr) -> Expr:
@@ -36,7 +37,10 @@ def sum_over(index: Index, body: Expr) -> Expr:
         parts = [sum_over(index, term) for term in body.args]
         if _has_marked_term(body) or any(not isinstance(_without_coefficient(part), Total) for part in parts):
             return sympy.Add(*parts)
-    outside, inside = body.as_independent(index, as_Add=False)
+    opened = sympy.Mul(*[_without_factors_free_of(factor, index) for factor in sympy.Mul.make_args(body)])
+    if opened != body and any(isinstance(factor, sympy.Add) for factor in sympy.Mul.make_args(opened)):
+        return sum_over(index, sympy.expand_mul(opened))
+    outside, inside = opened.as_independent(index, as_Add=False)
     if outside != 1:
         return outside * sum_over(index, inside)
     for factor in sympy.Mul.make_args(inside):
@@ -51,14 +55,44 @@ def sum_over(index: Index, body: Expr) -> Expr:
         expanded = sympy.expand_mul(inside)
         if isinstance(expanded, sympy.Add):
             return sum_over(index, expanded)
-    return Total.over(index, inside)
+    separated = _separated(index, inside)
+    return Total.over(index, inside) if separated is None else separated
+
+
+def _separated(index: Index, body: Expr) -> Expr | None:
+    """Σ_k (a_k + b_i) c_k as Σ_k a_k c_k + b_i Σ_k c_k where no pair of places is left; None where one is."""
+    if not free_indices(body) - {index} or not body.has(sympy.Add):
+        return None
+    total: Expr = Integer(0)
+    for term in _opened_terms(body, index):
+        outside, inside = term.as_independent(index, as_Add=False)
+        if free_indices(inside) - {index}:
+            return None
+        total += outside * sum_over(index, inside)
+    return total
+
+
+def _opened_terms(body: Expr, index: Index) -> tuple[Expr, ...]:
+    """Terms of a product multiplied out, functions that are linear in a sum taken term by term."""
+    terms = sympy.Add.make_args(sympy.expand_mul(body))
+    opened = [
+        sympy.Mul(*[_without_factors_free_of(factor, index) for factor in sympy.Mul.make_args(term)]) for term in terms
+    ]
+    again = sympy.expand_mul(sympy.Add(*opened))
+    return sympy.Add.make_args(again) if again != sympy.Add(*terms) else terms  # type: ignore[no-any-return]
+
+
+def _without_factors_free_of(factor: Expr, index: Index) -> Expr:
+    """A factor with what does not depend on the index in front, where it is a function that is linear in that."""
+    split = getattr(factor, "without_factors_free_of", None)
+    return factor if split is None else split(index)
 
 
 def mean_over(index: Index, body: Expr, where: Basic | None = None) -> Expr:
-    """The mean over the axis, or over the entries that satisfy a condition."""
+    """The mean over the axis, or over the entries that satisfy a condition; 0 where none does."""
     if where is None:
         return sum_over(index, body) / index.axis
-    return sum_over(index, bracket(where) * body) / sum_over(index, bracket(where))
+    return ratio(sum_over(index, bracket(where) * body), sum_over(index, bracket(where)))
 
 
 def max_over(index: Index, body: Expr, where: Basic | None = None) -> Expr:

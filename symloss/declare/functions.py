@@ -35,6 +35,27 @@ class clamp(Function):  # noqa: N801 - SymPy functions are lower case
         return True
 
 
+class ratio(Function):  # noqa: N801 - likewise
+    """``ratio(a, b)``: a / b, and 0 where b is 0: the mean over no entries, a list without pairs."""
+
+    nargs = 2
+
+    @classmethod
+    def eval(cls, a: Expr, b: Expr) -> Expr | None:
+        return a / b if b.is_positive else None
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        """That of the quotient."""
+        a, b = self.args
+        return ratio(1, b) if argindex == 1 else -ratio(a, b) * ratio(1, b)
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _eval_is_finite(self) -> bool:
+        return True
+
+
 class stop_gradient(Function):  # noqa: N801 - likewise
     """``stop_gradient(x)``: x in value, a constant for the derivative (weights that a paper holds fixed)."""
 

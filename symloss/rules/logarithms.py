@@ -109,9 +109,16 @@ def _log_of_one_plus_total(node: Expr) -> Expr | None:
     """``log(1 + Σ exp(u))`` is the softplus of the log-sum-exp."""
     if not isinstance(node, sympy.log) or not isinstance(node.args[0], sympy.Add):
         return None
-    total = node.args[0] - 1
-    inside = _log_of_total(sympy.log(total)) if isinstance(total, Total) else None
-    return None if inside is None else softplus(inside)
+    inside: Expr = sympy.Integer(0)
+    factors = sympy.Mul.make_args(node.args[0] - 1)
+    if not any(isinstance(factor, Total) for factor in factors):
+        return None
+    for factor in factors:
+        part = factor.args[0] if isinstance(factor, sympy.exp) else _log_of_total(sympy.log(factor))
+        if part is None:
+            return None
+        inside += part
+    return softplus(inside)
 
 
 def _difference_of_logs(node: Expr) -> Expr | None:

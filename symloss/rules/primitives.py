@@ -7,7 +7,8 @@ import functools
 import sympy
 from sympy import Expr
 
-from symloss.atoms import exceeds, magnitude, maximum, minimum, sign_of, tangent_h, xexpy, xlogy
+from symloss.atoms import exceeds, finite_over, magnitude, maximum, minimum, sign_of, tangent_h, xexpy, xlogy
+from symloss.declare import ratio
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -32,6 +33,10 @@ def _tanh(node: Expr) -> Expr | None:
 
 def _sign(node: Expr) -> Expr | None:
     return sign_of(node.args[0]) if isinstance(node, sympy.sign) else None
+
+
+def _ratio(node: Expr) -> Expr | None:
+    return finite_over(*node.args) if isinstance(node, ratio) else None
 
 
 def _step(node: Expr) -> Expr | None:
@@ -91,6 +96,13 @@ RULES = (
         lambda: sympy.Max(_x, 1),
     ),
     Rule("sign", _sign, "SymPy derives a DiracDelta", "almost-everywhere derivative", lambda: sympy.sign(_x)),
+    Rule(
+        "ratio",
+        _ratio,
+        "0/0 is no number where there is nothing to take the mean of",
+        "0 there, as declared",
+        lambda: ratio(_x, _y),
+    ),
     Rule("step", _step, "SymPy derives a DiracDelta", "almost-everywhere derivative", lambda: sympy.Heaviside(_x)),
     Rule(
         "hyperbolic tangent",

@@ -69,6 +69,8 @@ TENSORFLOW = Target(
         "axis_size": Spelling("tf.cast(tf.shape({0})[{axis}], y_pred.dtype)"),
         "expand": method("{0}[{places}]"),
         "positions": Spelling("tf.range(tf.shape({0})[{axis}])"),
+        "ones": Spelling("tf.ones(tf.shape({0})[{axis}], {0}.dtype)"),
+        "in_floats": Spelling("tf.cast({0}, y_pred.dtype)"),
         "is_same": Spelling("tf.eye(tf.size({0}), dtype=tf.bool)"),
         "transpose": Spelling("_transposed({0}, {order})"),
         "diagonal": Spelling("tf.linalg.diag_part({0})"),
