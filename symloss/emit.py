@@ -184,6 +184,8 @@ class _Emitter:
         if definition.operation == "divide" and self.target.reciprocal and self._was_divided(operands[0]):
             spelling = Spelling(self.target.reciprocal, PRODUCT, (PRODUCT, PRODUCT + 1))
         texts = [self._operand(operand, spelling, place) for place, operand in enumerate(operands)]
+        if definition.operation == "power" and self._number(operands[0]) is not None:
+            texts[0] = self.target.selected_constant.format(texts[0])  # no other operand tells its dtype in time
         return spelling.text.format(*texts, **self._layout(definition, value)), spelling.binds
 
     def _layout(self, definition: Apply, value: Value) -> dict[str, str]:

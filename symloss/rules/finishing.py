@@ -82,9 +82,9 @@ def _difference_of_exponentials(node: Expr) -> Expr | None:
 
 def _perpendicular_part(node: Expr) -> Expr | None:
     """``±((u . v) v - u)``, and ``3 (u . v) v^2 - (u . v) - 2 u v``, which vanish with the angle between u and v."""
-    if not isinstance(node, sympy.Add):
+    if not isinstance(node, sympy.Add) or len(node.args) > 3:
         return None
-    for cosine in sorted(node.atoms(Total), key=sympy.default_sort_key):
+    for cosine in sorted(filter(_is_cosine, node.atoms(Total)), key=sympy.default_sort_key):
         for u, v in _unit_pairs(cosine, node):
             for sign in (1, -1):
                 if node == sign * (cosine * v - u):
@@ -92,6 +92,12 @@ def _perpendicular_part(node: Expr) -> Expr | None:
                 if node == sign * (3 * cosine * v**2 - cosine - 2 * u * v):
                     return -sign * (cosine * unit_rest(v) + 2 * v * perpendicular(u, v))
     return None
+
+
+def _is_cosine(total: Expr) -> bool:
+    """Whether a sum is that of products of two unit vectors' entries."""
+    factors = sympy.Mul.make_args(total.args[0])
+    return len(factors) == 2 and all(isinstance(factor, Unit) for factor in factors)
 
 
 def _unit_pairs(cosine: Total, node: Expr) -> list[tuple[Expr, Expr]]:
