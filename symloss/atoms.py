@@ -347,7 +347,6 @@ class xlogy(CompositeAtom):
             result += exponent * over(a, base) * derivative(base)
         return result
 
-
     def without_factors_free_of(self, index: Basic) -> Expr:
         return self._split(index)
 

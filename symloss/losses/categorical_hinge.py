@@ -8,7 +8,7 @@ k = Axis("K").index("k")
 
 categorical_hinge = Loss(
     name="categorical_hinge",
-    summary="How far the best wrong class comes within a margin of 1 of the right one; the right one enters the maximum as 0.",
+    summary="How far the best wrong class, or 0, comes within a margin of 1 of the right one; 0 beyond.",
     family="multiclass margin",
     expression=Max(0, 1 + max_over(k, (1 - y_true[k]) * y_pred[k]) - sum_over(k, y_true[k] * y_pred[k])),
     y_true=Simplex("K"),

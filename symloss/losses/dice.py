@@ -10,7 +10,7 @@ smooth = Symbol("smooth", nonnegative=True)
 overlap = sum_over(k, y_pred[k] * y_true[k])
 dice = Loss(
     name="dice",
-    summary="One less the share of two masks that overlaps, over the pixels of a sample, or over the batch with axis=0.",
+    summary="One less the share of two masks that overlaps: over the pixels of a sample, or the batch with axis=0.",
     family="segmentation",
     expression=1 - (2 * overlap + smooth) / (sum_over(k, y_pred[k]) + sum_over(k, y_true[k]) + smooth),
     y_true=Vectors("K", unit),

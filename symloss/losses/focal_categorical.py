@@ -29,7 +29,7 @@ label, probability = Data("label"), Data("probability")
 
 focal_categorical = Loss(
     name="focal_categorical",
-    summary="Categorical cross-entropy scaled down where a class is already predicted well, so that rare classes count.",
+    summary="Cross-entropy scaled down where a class is already predicted well, so that rare classes count.",
     family="imbalanced classification",
     expression=-alpha * sum_over(k, (1 - probability[k]) ** gamma * label[k] * log(probability[k])),
     where={

@@ -20,7 +20,7 @@ q = Symbol("q", positive=True)
 
 generalized_cross_entropy = Loss(
     name="generalized_cross_entropy",
-    summary="Box-Cox transform of the probability of the right class: cross-entropy as q goes to 0, absolute error at 1.",
+    summary="Box-Cox transform of the right class's probability: cross-entropy as q goes to 0, absolute error at 1.",
     family="noise robust classification",
     expression=(1 - y_pred[y_true] ** q) / q,
     y_true=ClassLabel("K"),
@@ -29,7 +29,5 @@ generalized_cross_entropy = Loss(
         Parameter(q, 0.5, Interval(0.0, 1.0, lower_open=True), "how robust: 1 bounds the influence of a label"),
     ),
     keras=KerasName("CategoricalGeneralizedCrossEntropy", arguments=("q", "reduction", "name", "dtype")),
-    references=(
-        "Zhang, Z., Sabuncu, M. (2018), Generalized cross entropy loss for training with noisy labels, NeurIPS.",
-    ),
+    references=("Zhang, Z., Sabuncu, M. (2018), Generalized cross entropy loss for noisy labels, NeurIPS.",),
 )

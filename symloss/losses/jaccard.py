@@ -10,7 +10,7 @@ smooth = Symbol("smooth", nonnegative=True)
 overlap = sum_over(k, y_pred[k] * y_true[k])
 jaccard = Loss(
     name="jaccard",
-    summary="One less intersection over union of two masks, over the pixels of a sample, or over the batch with axis=0.",
+    summary="One less intersection over union of two masks: over the pixels of a sample, or the batch with axis=0.",
     family="segmentation",
     expression=1 - (overlap + smooth) / (sum_over(k, y_pred[k]) + sum_over(k, y_true[k]) - overlap + smooth),
     y_true=Vectors("K", unit),

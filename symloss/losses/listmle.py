@@ -9,7 +9,7 @@ i, j = items.index("i"), items.index("j")
 
 listmle = Loss(
     name="listmle",
-    summary="Negative log-likelihood of drawing a list best first; items of equal relevance count as drawn from each other.",
+    summary="Negative log-likelihood of drawing the items of a list best first, ties from among each other.",
     family="ranking",
     expression=sum_over(i, log_sum_exp_over(j, y_pred[j], Le(y_true[j], y_true[i])) - y_pred[i]),
     y_true=Vectors("N", real),

@@ -27,7 +27,7 @@ is_positive = Eq(y_true[i], y_true[j]) & Ne(i, j)
 
 ntxent = Loss(
     name="ntxent",
-    summary="Cross-entropy of finding the embeddings of the own identity by cosine among all others, mean over those; 0 where there are none.",
+    summary="Cross-entropy of finding the own identity by cosine among all others, mean over its rows, 0 without any.",
     family="contrastive",
     expression=mean_over(
         j, log_sum_exp_over(k, similarity[i, k] / temperature, Ne(k, i)) - similarity[i, j] / temperature, is_positive

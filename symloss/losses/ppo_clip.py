@@ -10,12 +10,16 @@ ratio = exp(y_pred - y_true)
 
 ppo_clip = Loss(
     name="ppo_clip",
-    summary="Minus the advantage times how much likelier the action became, but no gain beyond a factor of 1 ± epsilon.",
+    summary="Minus the advantage times how much likelier the action became, with no gain beyond 1 ± epsilon.",
     family="policy gradient",
     expression=-Min(ratio * advantage, Max(1 - epsilon, Min(ratio, 1 + epsilon)) * advantage),
     y_true=real,
     y_pred=real,
     extra_inputs=(ExtraInput(advantage, real, "how much better the action was than expected"),),
-    parameters=(Parameter(epsilon, 0.2, Interval(0.0, 1.0, True, True), "how far the ratio may move to any gain"),),
+    parameters=(
+        Parameter(
+            epsilon, 0.2, Interval(0.0, 1.0, lower_open=True, upper_open=True), "how far the ratio may move to any gain"
+        ),
+    ),
     references=("Schulman, J. et al. (2017), Proximal policy optimization algorithms.",),
 )

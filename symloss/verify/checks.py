@@ -12,7 +12,7 @@ import mpmath
 import numpy as np
 from mpmath import mpf
 
-from symloss.declare import ClassLabel, Loss
+from symloss.declare import ClassLabel, Identifiers, Loss
 from symloss.errors import SymlossError
 from symloss.verify.balls import UndecidedError
 from symloss.verify.certificate import certify, environment
@@ -65,7 +65,7 @@ def _half_ulp_away(point: Point, loss: Loss) -> Iterable[Point]:
 
     for name in ("y_true", "y_pred"):
         entries = getattr(point, name)
-        if name == "y_true" and isinstance(loss.y_true, ClassLabel):
+        if name == "y_true" and isinstance(loss.y_true, ClassLabel | Identifiers):
             continue
         for place, number in enumerate(entries if isinstance(entries, tuple) else (entries,)):
             other = nudged(number)
@@ -73,6 +73,8 @@ def _half_ulp_away(point: Point, loss: Loss) -> Iterable[Point]:
                 moved = (*entries[:place], other, *entries[place + 1 :]) if isinstance(entries, tuple) else other
                 yield replace(point, **{name: moved})  # type: ignore[arg-type]
     for name, number in point.constants.items():
+        if isinstance(number, tuple):
+            continue
         other = nudged(number)
         if other is not None:
             yield replace(point, constants={**point.constants, name: other})
@@ -114,8 +116,9 @@ def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowMo
             return
         for function, got in results.items():
             expected = [truth.value] if function == "value" else list(getattr(truth, function))
+            whole = _largest(expected) if point.sizes else None
             for place, (number, exact) in enumerate(zip(got, expected, strict=True)):
-                size = _error(examination, point, function, place, float(number), exact, report.target)
+                size = _error(examination, point, function, place, float(number), exact, report.target, whole)
                 if size <= LIMIT:
                     report.record(function, size)
                     continue
@@ -131,9 +134,20 @@ def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowMo
 
 
 def _error(
-    examination: Examination, point: Point, function: str, place: int, got: float, exact: mpf, target: str
+    examination: Examination,
+    point: Point,
+    function: str,
+    place: int,
+    got: float,
+    exact: mpf,
+    target: str,
+    whole: mpf | None = None,
 ) -> float:
-    """Ulps of the result divided by 1 + S; 0 where the truth is undefined (a kink, 0/0)."""
+    """Ulps of the result divided by 1 + S; 0 where the truth is undefined (a kink, 0/0).
+
+    Where samples are compared with each other every entry is a sum over all others, and ulps are those of ``whole``,
+    the largest entry.
+    """
     if mpmath.isnan(exact):
         return 0.0
     if mpmath.isinf(exact) or abs(exact) > _LARGEST:
@@ -143,7 +157,7 @@ def _error(
     difference = abs(mpf(got) - exact)
     if difference <= (_SMALLEST if target == "numpy" else _FLUSHED):
         return 0.0
-    ulp = mpf(math.ulp(float(exact)))
+    ulp = mpf(math.ulp(float(exact if whole is None else whole)))
     error = difference / ulp
     if error <= LIMIT:
         return float(error)
@@ -152,6 +166,11 @@ def _error(
         return truth.value if function == "value" else getattr(truth, function)[place]
 
     return float(error / (1 + examination.sensitivity(point, pick, ulp)))
+
+
+def _largest(entries: list[mpf]) -> mpf:
+    finite = [abs(entry) for entry in entries if mpmath.isfinite(entry) and abs(entry) <= _LARGEST]
+    return max(finite, default=mpf(1))
 
 
 def _raised(report: Report, function: str, group: str, point: Point | None, error: BaseException) -> Failure:
@@ -172,6 +191,8 @@ def batch_of(examination: Examination, emitted: NumpyModule | TensorflowModule) 
 def _close(report: Report, function: str, got: Any, expected: Any, tolerance: float = 1e-11) -> None:
     """Compare arrays; record the first entry that is off."""
     got, expected = np.atleast_1d(np.asarray(got, dtype=float)), np.atleast_1d(np.asarray(expected, dtype=float))
+    if got.ndim > expected.ndim == 2:
+        got = got.reshape(len(got), -1)
     if got.shape != expected.shape:
         cause = f"shape {got.shape} instead of {expected.shape}"
         report.failures.append(Failure(report.loss, report.target, function, "batch", None, math.nan, math.nan, cause))
@@ -200,27 +221,37 @@ def _weights(count: int) -> np.ndarray:
     return np.array([0.5, 2.0, 1.0, 3.0, 0.25, 1.5][:count])
 
 
+def _rows(loss: Loss, point: Point) -> int:
+    """How many rows a sample has, where the loss has a value for each; else 0."""
+    return dict(point.sizes)[loss.rows.axis.name] if loss.rows is not None else 0
+
+
 def _numpy_reductions(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """Mean, sum and none, with and without weights; weight 2 equals the row twice."""
     points = batch_of(examination, emitted)
     y_true, y_pred, keywords = arrays(examination.loss, points)
     value, gradient, hessian = _batch_truth(examination, points)
     module = emitted.module
-    for weight in (None, _weights(len(points))):
-        factor = np.ones(len(points)) if weight is None else weight
+    count, rows = len(points), _rows(examination.loss, points[0])
+    for weight in (None, _weights(count)):
+        factor = np.ones(count) if weight is None else weight
         spread = factor if gradient.ndim == 1 else factor[:, None]
+        total = factor.sum() * (rows or 1)
+        per_row = weight if weight is None or not rows else np.tile(weight[:, None], (1, rows))
         expected = {
             "none": (value * factor, gradient * spread, hessian * spread),
             "sum": ((value * factor).sum(), gradient * spread, hessian * spread),
             "mean": (
-                (value * factor).sum() / factor.sum(),
-                gradient * spread / factor.sum(),
-                hessian * spread / factor.sum(),
+                (value * factor).sum() / total,
+                gradient * spread / total,
+                hessian * spread / total,
             ),
         }
         for reduction, wanted in expected.items():
             for name, exact in zip(("loss", "gradient", "hessian"), wanted, strict=True):
-                got = getattr(module, name)(y_true, y_pred, sample_weight=weight, reduction=reduction, **keywords)
+                got = getattr(module, name)(y_true, y_pred, sample_weight=per_row, reduction=reduction, **keywords)
+                if rows and name == "loss" and reduction == "none":
+                    got = got.sum(axis=-1)
                 label = f"{name}, reduction {reduction}" + ("" if weight is None else ", weighted")
                 _close(report, label, got, exact)
     twice = np.repeat(np.arange(len(points)), 2)
@@ -229,7 +260,7 @@ def _numpy_reductions(examination: Examination, emitted: NumpyModule, report: Re
     _close(
         report,
         "loss, weight 2",
-        module.loss(y_true, y_pred, sample_weight=np.full(len(points), 2.0), **keywords),
+        module.loss(y_true, y_pred, sample_weight=np.full((count, rows) if rows else count, 2.0), **keywords),
         doubled,
     )
 
@@ -260,9 +291,11 @@ def _numpy_products(examination: Examination, emitted: NumpyModule, report: Repo
     points = batch_of(examination, emitted)[:2]
     y_true, y_pred, keywords = arrays(examination.loss, points)
     vectors, exact = _vectors_and_products(examination, points)
-    got = emitted.module.hessian_vector_product(y_true, y_pred, vectors, reduction="sum", **keywords)
+    along = vectors.reshape(y_pred.shape)
+    got = emitted.module.hessian_vector_product(y_true, y_pred, along, reduction="sum", **keywords)
     _close(report, "hessian_vector_product", got, exact)
     full = emitted.module.hessian_full(y_true, y_pred, reduction="sum", **keywords)
+    full = full.reshape(len(points), vectors.shape[1], -1)
     _close(report, "hessian_full", full @ vectors[0], exact)
     _close(
         report, "hessian_full, diagonal", np.diagonal(full, axis1=-2, axis2=-1), _batch_truth(examination, points)[2]
@@ -275,6 +308,8 @@ def _numpy_start_value(examination: Examination, emitted: NumpyModule, report: R
     points = batch_of(examination, emitted)
     y_true, _, keywords = arrays(loss, points)
     weight = _weights(len(points))
+    if points[0].sizes:
+        return
     try:
         start = emitted.module.start_value(y_true, sample_weight=weight, **keywords)
     except ValueError as error:
@@ -372,15 +407,16 @@ def _keras_reductions(examination: Examination, emitted: TensorflowModule, repor
     keywords = {name: item for name, item in keywords.items() if name in emitted.accepted}
     if loss.keras is not None and loss.keras.switch is not None and loss.keras.switch[0] in emitted.accepted:
         keywords[loss.keras.switch[0]] = True
-    count = len(points)
+    count, rows = len(points), _rows(loss, points[0])
     for weight in (None, _weights(count)):
         factor = np.ones(count) if weight is None else weight
+        per_row = weight if weight is None or not rows else np.tile(weight[:, None], (1, rows))
         total = (value * factor).sum()
         expected = {
-            "sum_over_batch_size": total / count,
-            "mean": total / count,
+            "sum_over_batch_size": total / (count * (rows or 1)),
+            "mean": total / (count * (rows or 1)),
             "sum": total,
-            "mean_with_sample_weight": total / factor.sum(),
+            "mean_with_sample_weight": total / (factor.sum() * (rows or 1)),
             "none": value * factor,
         }
         for reduction, exact in expected.items():
@@ -388,7 +424,9 @@ def _keras_reductions(examination: Examination, emitted: TensorflowModule, repor
             moving = emitted.tf.constant(y_pred)
             with emitted.tf.GradientTape() as tape:
                 tape.watch(moving)
-                got = instance(y_true, moving, sample_weight=weight)
+                got = instance(y_true, moving, sample_weight=per_row)
+                if rows and reduction == "none":
+                    got = emitted.tf.reduce_sum(got, axis=-1)
             label = f"{kind.__name__}, reduction {reduction}" + ("" if weight is None else ", weighted")
             _close(report, label, got.numpy(), exact)
             if reduction == "sum":

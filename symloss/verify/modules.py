@@ -6,13 +6,14 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from symloss.declare import ClassLabel, Loss
+from symloss.declare import ClassLabel, Domain, Identifiers, Loss
 from symloss.errors import FileError, MissingFrameworkError
 from symloss.verify.grid import Batch
 from symloss.verify.measure import FUNCTIONS, Evaluate
@@ -44,12 +45,22 @@ def load(path: Path) -> ModuleType:
 
 def arrays(loss: Loss, points: list[Point]) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """A batch of points that share their parameters, as the arguments of an emitted function."""
-    label = isinstance(loss.y_true, ClassLabel)
-    y_true = np.array([point.y_true for point in points], dtype=np.int64 if label else np.float64)
-    y_pred = np.array([point.y_pred for point in points], dtype=np.float64)
+    y_true = _stacked(loss, "y_true", loss.y_true, [point.y_true for point in points], points[0])
+    y_pred = _stacked(loss, "y_pred", loss.y_pred, [point.y_pred for point in points], points[0])
     keywords: dict[str, Any] = {item.name: points[0].constants[item.name] for item in loss.parameters}
-    keywords |= {item.name: np.array([point.constants[item.name] for point in points]) for item in loss.extra_inputs}
+    for item in loss.extra_inputs:
+        values = [point.constants[item.name] for point in points]
+        keywords[item.name] = _stacked(loss, item.name, item.domain, values, points[0])
     return y_true, y_pred, keywords
+
+
+def _stacked(loss: Loss, name: str, domain: Domain, values: list[Any], point: Point) -> np.ndarray:
+    """Samples of one argument, each in the shape of its axes."""
+    array = np.array(values, dtype=np.int64 if isinstance(domain, ClassLabel | Identifiers) else np.float64)
+    if not point.sizes:
+        return array
+    sizes = dict(point.sizes)
+    return array.reshape(len(values), *(sizes[axis.name] for axis in loss.axes_of_data(name)))
 
 
 class NumpyModule:
@@ -77,13 +88,13 @@ class NumpyModule:
         }
 
     def value(self, point: Point) -> float:
-        return float(self._call("loss", point)[0])
+        return float(np.sum(self._call("loss", point)[0]))
 
     def gradient(self, point: Point) -> np.ndarray:
-        return np.atleast_1d(self._call("gradient", point)[0])
+        return np.ravel(self._call("gradient", point)[0])
 
     def hessian(self, point: Point) -> np.ndarray:
-        return np.atleast_1d(self._call("hessian", point)[0])
+        return np.ravel(self._call("hessian", point)[0])
 
     def evaluator(self, _mode: str) -> Evaluate:
         """Value, gradient and Hessian of a batch; rows by entries."""
@@ -128,22 +139,26 @@ class TensorflowModule:
 
     def adjusted(self, point: Point) -> Point:
         """Parameters that the Keras namesake fixes have those values."""
-        return Point(point.y_true, point.y_pred, {**point.constants, **self.fixed})
+        return replace(point, constants={**point.constants, **self.fixed})
 
     def evaluate(self, points: list[Point]) -> tuple[Any, Any, Any]:
         """Value per sample, gradient and Hessian diagonal as arrays."""
         value, gradient, outer, moving = self._recorded(points)
         with outer:
-            entries = self.tf.unstack(gradient, axis=-1)
+            entries = self.tf.unstack(self.tf.reshape(gradient, [len(points), -1]), axis=-1)
         rows = [outer.gradient(entry, moving) for entry in entries]
-        diagonal = [np.zeros(len(points)) if row is None else row.numpy()[:, place] for place, row in enumerate(rows)]
-        return value.numpy(), gradient.numpy(), np.stack(diagonal, axis=-1)
+        diagonal = [
+            np.zeros(len(points)) if row is None else row.numpy().reshape(len(points), -1)[:, place]
+            for place, row in enumerate(rows)
+        ]
+        return value.numpy(), gradient.numpy().reshape(len(points), -1), np.stack(diagonal, axis=-1)
 
     def product(self, points: list[Point], vectors: np.ndarray) -> np.ndarray:
         """The Hessian of every point times its vector; shape (points, entries)."""
         _, gradient, outer, moving = self._recorded(points)
-        product = outer.gradient(gradient, moving, output_gradients=self.tf.constant(vectors))
-        return np.zeros(vectors.shape) if product is None else product.numpy()  # type: ignore[no-any-return]
+        along = self.tf.reshape(self.tf.constant(vectors), gradient.shape)
+        product = outer.gradient(gradient, moving, output_gradients=along)
+        return np.zeros(vectors.shape) if product is None else product.numpy().reshape(vectors.shape)  # type: ignore[no-any-return]
 
     def _keywords(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """What the function takes of these, and its switch to this form."""
@@ -167,6 +182,8 @@ class TensorflowModule:
             with tf.GradientTape() as inner:
                 inner.watch(moving)
                 value = self.function(y_true, moving, **keywords)
+                if self.loss.rows is not None:
+                    value = tf.reduce_sum(value, axis=-1)
             gradient = inner.gradient(value, moving)
         return value, gradient, outer, moving
 

@@ -12,19 +12,37 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sympy
 from mpmath import mpf
+from sympy import Expr
 from sympy.core.basic import Basic
 
-from symloss.declare import Axis, ClassLabel, Delta, Element, Index, Loss, Norm, Total, clamp
-from symloss.declare.binders import Binder
+from symloss.declare import (
+    Axis,
+    Bracket,
+    ClassLabel,
+    Delta,
+    Element,
+    Identifiers,
+    Index,
+    Loss,
+    Norm,
+    Total,
+    clamp,
+    ratio,
+    stop_gradient,
+    sum_over,
+)
+from symloss.declare.binders import Binder, Largest, Restricted
+from symloss.declare.nodes import Apart, free_indices
 from symloss.verify.balls import Arithmetic, Ball, UndecidedError, arithmetic
 from symloss.verify.series import WANTED, Algebra, Series, TooShortError
 
 T = TypeVar("T")
 Vector = Sequence[float]
+Entries = float | tuple[float, ...]
 Reading = Callable[["_Place"], Series]
 
 _FIRST_BITS = 128
@@ -35,11 +53,16 @@ _LONGEST_CANCELLED = 120  # operations; SymPy's cancel explodes on larger ones
 
 @dataclass(frozen=True)
 class Point:
-    """One sample: numbers for y_true and y_pred (tuples of entries over an axis), parameters and extra inputs."""
+    """One sample: numbers for y_true and y_pred (tuples of entries over axes, last axis fastest), and the constants.
 
-    y_true: float | tuple[float, ...]
-    y_pred: float | tuple[float, ...]
-    constants: Mapping[str, float]
+    Constants are parameters and extra inputs, these too with tuples of entries over axes. ``sizes`` are those of the
+    axes where arguments differ in theirs.
+    """
+
+    y_true: Entries
+    y_pred: Entries
+    constants: Mapping[str, Any]
+    sizes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +79,7 @@ class Oracle:
 
     def __init__(self, loss: Loss, numbers: Arithmetic | None = None) -> None:
         self.loss = loss
-        self.expression = loss.full_expression
+        self.expression = summed_over_rows(loss)
         self.numbers = arithmetic() if numbers is None else numbers
         self._readers = [_Reader(loss, self.expression)]
 
@@ -156,13 +179,18 @@ class Oracle:
         raise UndecidedError("a singularity of high order")
 
 
+def summed_over_rows(loss: Loss) -> Expr:
+    """The declared expression; of a loss with a value per row their sum."""
+    return loss.full_expression if loss.rows is None else sum_over(loss.rows, loss.full_expression)
+
+
 def _entries(values: float | tuple[float, ...]) -> tuple[float, ...]:
     return values if isinstance(values, tuple) else (values,)
 
 
 def cancel_exponentials(expression: Basic) -> Basic:
     """Every sub-expression that is rational in exponentials, with common factors cancelled by SymPy."""
-    if not expression.args or isinstance(expression, Element | Index | Delta | Axis):
+    if not expression.args or isinstance(expression, Element | Index | Delta | Apart | Bracket | Axis):
         return expression
     if isinstance(expression, sympy.tanh | sympy.cosh | sympy.sinh | sympy.sech):
         expression = expression.rewrite(sympy.exp)
@@ -189,6 +217,8 @@ class _Place:
         self.algebra = algebra
         self.true = [numbers.exactly(number) for number in _entries(point.y_true)]
         self.pred = [numbers.exactly(number) for number in _entries(point.y_pred)]
+        arrays = {name: item for name, item in point.constants.items() if isinstance(item, tuple)}
+        self.extras = {name: [numbers.exactly(number) for number in item] for name, item in arrays.items()}
         self.direction = [1.0] * len(self.pred) if direction is None else direction
         self.constants = point.constants
         self.known: list[Series | None] = [None] * size
@@ -201,17 +231,19 @@ class _Reader:
         self.loss = loss
         self.expression = expression
         self._algebras: dict[tuple[int, int], Algebra] = {}
-        self._compiled: dict[tuple[int, int, tuple[tuple[str, int], ...]], tuple[Reading, int]] = {}
+        self._compiled: dict[tuple[Any, ...], tuple[Reading, int]] = {}
 
     def read(
         self, numbers: Arithmetic, terms: int, point: Point, direction: Vector | None, places: Mapping[str, int]
     ) -> Series:
         """The series of the formula at a point."""
-        label = int(point.y_true) if isinstance(self.loss.y_true, ClassLabel) else 0  # type: ignore[arg-type]
-        key = (len(_entries(point.y_pred)), label, tuple(sorted(places.items())))
+        sizes = point.sizes or tuple((axis.name, len(_entries(point.y_pred))) for axis in self.expression.atoms(Axis))
+        integers = _integers(self.loss, point)
+        key = (sizes, integers, tuple(sorted(places.items())))
         if key not in self._compiled:
-            compiler = _Compiler(*key[:2])
-            self._compiled[key] = (compiler.compiled(self.expression, dict(places)), len(compiler.readings))
+            compiler = _Compiler(self.loss, dict(sizes), dict(integers))
+            where = {index: places[index.letter] for index in free_indices(self.expression)}
+            self._compiled[key] = (compiler.compiled(self.expression, where), len(compiler.readings))
         reading, size = self._compiled[key]
         algebra = self._algebras.get((id(numbers), terms))
         if algebra is None:
@@ -220,38 +252,56 @@ class _Reader:
         return reading(_Place(algebra, point, direction, size))
 
 
+def _integers(loss: Loss, point: Point) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """The integer arguments, which tell what is taken from where."""
+    domains = {"y_true": loss.y_true, **{item.name: item.domain for item in loss.extra_inputs}}
+    values = {**point.constants, "y_true": point.y_true}
+    named = [name for name, domain in domains.items() if isinstance(domain, ClassLabel | Identifiers)]
+    return tuple((name, tuple(map(int, _entries(values[name])))) for name in named)
+
+
 class _Compiler:
-    """Turns a formula into readings, for one number of entries and one integer label."""
+    """Turns a formula into readings, for given sizes of the axes and given integer arguments."""
 
-    def __init__(self, entries: int, label: int) -> None:
-        self.entries = entries
-        self.label = label
-        self.readings: dict[tuple[Basic, tuple[tuple[str, int], ...]], Reading] = {}
+    def __init__(self, loss: Loss, sizes: dict[str, int], integers: dict[str, tuple[int, ...]]) -> None:
+        self.loss = loss
+        self.sizes = sizes
+        self.integers = integers
+        self.readings: dict[tuple[Basic, tuple[tuple[Index, int], ...]], Reading] = {}
 
-    def compiled(self, node: Basic, places: dict[str, int]) -> Reading:
+    def compiled(self, node: Basic, places: dict[Index, int]) -> Reading:
         """The reading of a node at places of its free indices."""
-        letters = {index.letter for index in node.atoms(Index)}
-        key = (node, tuple(sorted((letter, place) for letter, place in places.items() if letter in letters)))
+        mine = node.atoms(Index)
+        key = (node, tuple((index, place) for index, place in places.items() if index in mine))
         if key not in self.readings:
             slot = len(self.readings)
             self.readings[key] = _unread
             self.readings[key] = _once(self._compile(node, places), slot)
         return self.readings[key]
 
-    def _compile(self, node: Basic, places: dict[str, int]) -> Reading:
+    def _compile(self, node: Basic, places: dict[Index, int]) -> Reading:
         def inner(part: Basic) -> Reading:
             return self.compiled(part, places)
 
         match node:
             case Axis():
-                return _number(Fraction(self.entries))
+                return _number(Fraction(self.sizes[node.name]))
+            case Index():
+                return _number(Fraction(places[node]))
             case sympy.Symbol():
                 return _symbol(node.name)
             case Element():
-                return _entry(node.data.name, self._position(node.index, places))
-            case Delta():
-                same = self._position(node.args[0], places) == self._position(node.args[1], places)  # type: ignore[arg-type]
-                return _number(Fraction(same))
+                return _entry(node.data.name, self._offset(node, places))
+            case Delta() | Apart():
+                left, right = (self._position(index, places) for index in node.args)
+                return _number(Fraction((left == right) == isinstance(node, Delta)))
+            case Bracket():
+                holds = self._condition(node.condition, places)
+                return _first_that_holds([(holds, _number(Fraction(1))), (lambda _: True, _number(Fraction(0)))])
+            case stop_gradient():
+                return _held(inner(node.args[0]))
+            case ratio():
+                return _ratio(*(inner(argument) for argument in node.args))
             case Binder():
                 return self._binder(node, places)
             case sympy.Rational():
@@ -284,8 +334,19 @@ class _Compiler:
             raise TypeError(f"the oracle has no rule for {type(node).__name__}")
         return _function(name, inner(node.args[0]))
 
-    def _position(self, index: Basic, places: dict[str, int]) -> int:
-        return places[index.letter] if isinstance(index, Index) else self.label
+    def _position(self, index: Basic, places: dict[Index, int]) -> int:
+        if isinstance(index, Index):
+            return places[index]
+        if isinstance(index, Element):
+            return self.integers[index.data.name][self._offset(index, places)]
+        return self.integers[index.name][0]  # type: ignore[attr-defined]
+
+    def _offset(self, entry: Element, places: dict[Index, int]) -> int:
+        """Where an entry is among those of its array."""
+        offset = 0
+        for index, axis in zip(entry.indices, self.loss.axes_of_data(entry.data.name), strict=True):
+            offset = offset * self.sizes[axis.name] + self._position(index, places)
+        return offset
 
     def _product(self, node: sympy.Mul, inner: Callable[[Basic], Reading]) -> Reading:
         """Numerator over denominator, so that zeros of both meet; factors that may be infinite come last."""
@@ -299,15 +360,40 @@ class _Compiler:
         above = _times(top) if top else _number(Fraction(1))
         return above if not bottom else _quotient(above, _times(bottom))
 
-    def _binder(self, node: Binder, places: dict[str, int]) -> Reading:
-        letter = f"_{node.height}"  # bound indices carry the height of their binder
-        terms = [self.compiled(node.args[0], {**places, letter: place}) for place in range(self.entries)]
+    def _binder(self, node: Binder, places: dict[Index, int]) -> Reading:
+        bound = node.axis.index(f"_{node.height}")  # bound indices carry the height of their binder
+        body, flags = node.args[0], sympy.Integer(1)
+        if isinstance(body, Restricted):
+            flags, body = body.args
+        everywhere = [{**places, bound: place} for place in range(self.sizes[node.axis.name])]
+        terms = [self.compiled(body, there) for there in everywhere]
         match node:
             case Total():
-                return _sum(terms)
+                return _sum([self._masked(body, there) for there in everywhere])
+            case Largest():
+                return _largest_of(
+                    [(self.compiled(flags, there), term) for there, term in zip(everywhere, terms, strict=True)]
+                )
             case Norm():
                 return _power(_sum([_times([term, term]) for term in terms]), _number(Fraction(1, 2)))
         raise TypeError(f"the oracle has no rule for {type(node).__name__}")
+
+    def _masked(self, body: Basic, places: dict[Index, int]) -> Reading:
+        """A product that is 0 where a bracket is, whatever its other factors are."""
+        factors = sympy.Mul.make_args(body)
+        flags = [factor for factor in factors if isinstance(factor, Apart | Bracket | Delta)]
+        if not flags:
+            return self.compiled(body, places)
+        rest = self.compiled(sympy.Mul(*[factor for factor in factors if factor not in flags]), places)
+        marks = [self.compiled(flag, places) for flag in flags]
+
+        def reading(place: _Place) -> Series:
+            algebra = place.algebra
+            if any(algebra.is_zero(mark(place)) for mark in marks):
+                return [algebra.numbers.exactly(0)]
+            return rest(place)
+
+        return reading
 
     def _clamp(self, node: clamp, inner: Callable[[Basic], Reading]) -> Reading:
         """Limited, and differentiated at the limited value: a quotient a/b by its rule with the limited quotient."""
@@ -329,7 +415,7 @@ class _Compiler:
 
         return reading
 
-    def _condition(self, condition: Basic, places: dict[str, int]) -> Callable[[_Place], bool]:
+    def _condition(self, condition: Basic, places: dict[Index, int]) -> Callable[[_Place], bool]:
         if condition in (sympy.true, sympy.false):
             return lambda _place: bool(condition)
         if isinstance(condition, sympy.core.relational.Relational):
@@ -379,6 +465,8 @@ def _symbol(name: str) -> Reading:
 def _entry(name: str, position: int) -> Reading:
     if name == "y_true":
         return lambda place: [place.true[position]]
+    if name != "y_pred":
+        return lambda place: [place.extras[name][position]]
 
     def reading(place: _Place) -> Series:
         numbers, moved = place.algebra.numbers, place.direction[position]
@@ -461,6 +549,33 @@ def _extremum(parts: list[Reading], wanted: int) -> Reading:
             elif sign == wanted:
                 best = other
         return best
+
+    return reading
+
+
+def _largest_of(members: list[tuple[Reading, Reading]]) -> Reading:
+    """The largest of what belongs to a set; undefined for the empty one."""
+
+    def reading(place: _Place) -> Series:
+        algebra = place.algebra
+        inside = [term for flag, term in members if not algebra.is_zero(flag(place))]
+        return _extremum(inside, 1)(place) if inside else [algebra.numbers.undefined]
+
+    return reading
+
+
+def _held(inner: Reading) -> Reading:
+    return lambda place: inner(place)[:1]
+
+
+def _ratio(top: Reading, bottom: Reading) -> Reading:
+    """A quotient, and 0 where the divisor is 0."""
+
+    def reading(place: _Place) -> Series:
+        below = bottom(place)
+        if place.algebra.is_zero(below):
+            return [place.algebra.numbers.exactly(0)]
+        return place.algebra.over(top(place), below)
 
     return reading
 

@@ -11,8 +11,21 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-from symloss.declare import ClassLabel, Interval, Loss, Signs, Simplex, Vectors, nonnegative, real
+from symloss.declare import (
+    ClassLabel,
+    Identifiers,
+    Interval,
+    Loss,
+    Norm,
+    Signs,
+    Simplex,
+    Vectors,
+    nonnegative,
+    real,
+    unit,
+)
 from symloss.declare.domain import Domain, entries_of
 from symloss.verify.oracle import Point
 
@@ -40,12 +53,76 @@ def probes(loss: Loss, seed: int = 20_240_601, count: int = 24) -> list[Probe]:
 
 
 def _draw(loss: Loss, dice: random.Random, number: Draw, constants: dict[str, float] | None = None) -> Point:
+    if is_coupled(loss):
+        return _coupled(loss, dice, number, constants)
     size = None if loss.is_elementwise else CLASSES
     return Point(
         _true(loss.y_true, dice, number, size),
         _argument(loss.y_pred, dice, number, size),
         _constants(loss, dice) if constants is None else constants,
     )
+
+
+def is_coupled(loss: Loss) -> bool:
+    """Whether the arguments of a loss over axes differ in their axes, or a value per row is declared."""
+    names = ("y_true", *(item.name for item in loss.extra_inputs))
+    own = loss.axes_of_data("y_pred")
+    extras = any(loss.axes_of_data(name) for name in names[1:])
+    label = isinstance(loss.y_true, ClassLabel) and not loss.y_true.over
+    return bool(own) and (
+        len(own) > 1
+        or extras
+        or loss.rows is not None
+        or not (label or loss.axes_of_data("y_true") == own)
+        or isinstance(loss.y_true, Identifiers)
+    )
+
+
+def _coupled(loss: Loss, dice: random.Random, number: Draw, constants: dict[str, float] | None) -> Point:
+    """A sample whose arguments have axes of their own."""
+    names = ["y_pred", "y_true", *(item.name for item in loss.extra_inputs)]
+    axes = list(dict.fromkeys(axis.name for name in names for axis in loss.axes_of_data(name)))
+    sizes = {axis: CLASSES if len(axes) == 1 else 3 - place for place, axis in enumerate(axes)}
+
+    def entries(name: str, domain: Domain, draw: Draw) -> Entries:
+        count = math.prod(sizes[axis.name] for axis in loss.axes_of_data(name))
+        if not loss.axes_of_data(name):
+            return draw(entries_of(domain), dice)
+        if isinstance(domain, Identifiers):
+            return tuple(float(dice.randrange(2)) for _ in range(count))
+        if isinstance(domain, ClassLabel):
+            return tuple(float(dice.randrange(sizes[domain.axis])) for _ in range(count))
+        scale = _scale(loss, dice) if draw is not _human and domain_is_unbounded(domain) else None
+        drawn = tuple(
+            draw(entries_of(domain), dice) if scale is None else scale * dice.gauss(0, 1) for _ in range(count)
+        )
+        has_ties = name == "y_true" and dice.random() < 0.5
+        return tuple(map(float, map(round, drawn))) if has_ties or domain_is_flag(loss, name) else drawn
+
+    extras: dict[str, Any] = {item.name: entries(item.name, item.domain, _human) for item in loss.extra_inputs}
+    parameters = {item.name: _inside(item.domain, dice) for item in loss.parameters} if constants is None else constants
+    return Point(
+        entries("y_true", loss.y_true, _human),
+        entries("y_pred", loss.y_pred, number),
+        {**parameters, **extras},
+        tuple(sizes.items()),
+    )
+
+
+def domain_is_unbounded(domain: Domain) -> bool:
+    """Whether entries may be any numbers."""
+    return entries_of(domain) == real
+
+
+def _scale(loss: Loss, dice: random.Random) -> float:
+    """One scale for all entries: exponentials of scores and embeddings of any length are what breaks formulas."""
+    has_lengths = loss.full_expression.has(Norm)
+    return 10 ** dice.uniform(-100, 100) if has_lengths or not _functions(loss) else 10 ** dice.uniform(-12, 4)
+
+
+def domain_is_flag(loss: Loss, name: str) -> bool:
+    """Whether an extra input is a flag for each entry, so that 0 and 1 are what matters."""
+    return any(item.name == name and entries_of(item.domain) == unit for item in loss.extra_inputs)
 
 
 def _constants(loss: Loss, dice: random.Random) -> dict[str, float]:
@@ -163,7 +240,7 @@ def _near_kinks(loss: Loss, dice: random.Random) -> Iterator[Point]:
 
 def _parameter_edges(loss: Loss, dice: random.Random) -> Iterator[Point]:
     defaults = {item.name: float(item.default) for item in loss.parameters}
-    extras = {item.name: _human(item.domain, dice) for item in loss.extra_inputs}
+    extras = {} if is_coupled(loss) else {item.name: _human(item.domain, dice) for item in loss.extra_inputs}
     yield _draw(loss, dice, _human, {**defaults, **extras})
     for item in loss.parameters:
         for value in _ends(item.domain):
