@@ -12,6 +12,7 @@ from sympy import Expr
 
 from symloss.arithmetic import FLOATS, Arithmetic, Doubt, extended_kernel, pair_kernel
 from symloss.declare import ClassLabel, Data, Identifiers, Index, Interval, Loss, Signs, Simplex, Vectors
+from symloss.declare.binders import Largest
 from symloss.declare.domain import Domain, axes_of, entries_of
 from symloss.derive import Derivation
 from symloss.display import Notation
@@ -144,6 +145,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "keras": loss.keras,
         "class_name": "".join(part.capitalize() for part in loss.name.split("_")),
         "start": _start(mathematics),
+        "no_start": _no_start(mathematics),
         **_shapes(loss),
         "operations": _operations(kernel, arithmetic),
         "keyed_operations": KEYED,
@@ -170,6 +172,17 @@ def _shapes(loss: Loss) -> dict[str, Any]:
         "parameter_names": [item.name for item in loss.parameters],
         "axes_text": _axes_text,
     }
+
+
+def _no_start(mathematics: Mathematics) -> str:
+    """Why no best constant is computed; empty where one is."""
+    loss = mathematics.loss
+    if is_coupled(loss):
+        return "the loss compares predictions with each other, or has inputs that a constant cannot match"
+    bends = loss.full_expression.has(Largest, sympy.Max, sympy.Min, sympy.Abs)
+    if not loss.is_elementwise and bends and mathematics.derivation.start_statistic is None:
+        return "the loss over an axis has kinks, where Newton steps do not find the minimum"
+    return ""
 
 
 def is_coupled(loss: Loss) -> bool:

@@ -31,7 +31,9 @@ def _tidy_once(expression: Expr, loss: Loss | None) -> Expr:
     if loss is not None and isinstance(loss.y_true, Signs):
         expression = _square_of_signs(expression, loss.true_symbol)
     expression = expression.replace(lambda node: isinstance(node, sympy.Mul), _cancel_in_product)
+    expression = expression.replace(lambda node: isinstance(node, sympy.Add), _common_divisor)
     expression = expression.replace(_is_idempotent_power, lambda node: node.base)
+    expression = expression.replace(_is_one, lambda node: sympy.Integer(1))
     expression = expression.replace(_is_repeated_reciprocal, lambda node: node.args[0] ** 2)
     return shorter_fraction(expression)
 
@@ -57,8 +59,31 @@ def _cancel_in_product(product: Basic) -> Basic:
     return product
 
 
+def _common_divisor(sum_: Basic) -> Basic:
+    """``a/(a + b) + b/(a + b)`` is 1."""
+    numerators: dict[Expr, list[Expr]] = {}
+    for term in sum_.args:
+        found = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, over)]
+        if len(found) == 1:
+            numerators.setdefault(found[0].args[1], []).append(term)
+    for divisor, terms in numerators.items():
+        if len(terms) < 2 or not isinstance(divisor, sympy.Add):
+            continue
+        whole = sympy.Add(
+            *[term.replace(lambda node: isinstance(node, over), lambda node: node.args[0]) for term in terms]
+        )
+        quotient = sympy.cancel(whole / divisor)
+        if quotient.is_number:
+            return sympy.Add(*[term for term in sum_.args if term not in terms], quotient)
+    return sum_
+
+
 def _is_idempotent_power(node: Basic) -> bool:
     return isinstance(node, sympy.Pow) and isinstance(node.base, exceeds | Delta) and bool(node.exp.is_positive)
+
+
+def _is_one(node: Basic) -> bool:
+    return isinstance(node, over) and node.args[0] == node.args[1]
 
 
 def _is_repeated_reciprocal(node: Basic) -> bool:

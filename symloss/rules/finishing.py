@@ -8,6 +8,7 @@ from sympy import Expr
 from symloss.atoms import (
     difference,
     exp_difference,
+    exp_minus_one,
     exp_minus_product,
     hypotenuse_excess,
     hypotenuse_gain,
@@ -16,6 +17,7 @@ from symloss.atoms import (
     one_minus_over,
     over,
     perpendicular,
+    power,
     ratio_excess,
     sigmoid,
     sigmoid_contrast,
@@ -229,6 +231,44 @@ def _weighted_sigmoids(node: Expr) -> Expr | None:
     return None
 
 
+def _one_minus_power(node: Expr) -> Expr | None:
+    """``c - c b^e`` is ``-c (exp(e log b) - 1)``, exact for a small exponent."""
+    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+        return None
+    for constant, term in (node.args, node.args[::-1]):
+        if isinstance(-term / constant, power):
+            base, exponent = (-term / constant).args
+            return -constant * exp_minus_one(exponent * sympy.log(base))
+    return None
+
+
+def _difference_of_reciprocals(node: Expr) -> Expr | None:
+    """``c/a - c/b`` is ``c (b - a)/(a b)`` where ``b - a`` is a single input, which may be 0."""
+    if not isinstance(node, sympy.Add):
+        return None
+    quotients = [(term, found) for term in node.args if (found := _reciprocal(term)) is not None]
+    for term, (coefficient, first) in quotients:
+        for other, (opposite, second) in quotients:
+            if coefficient != -opposite or coefficient.could_extract_minus_sign():
+                continue
+            gap = sympy.expand(second - first)
+            if isinstance(gap, Element | sympy.Symbol):
+                rest = [item for item in node.args if item not in (term, other)]
+                return sympy.Add(*rest, coefficient * gap / (first * second))
+    return None
+
+
+def _reciprocal(term: Expr) -> tuple[Expr, Expr] | None:
+    """Coefficient and divisor of a number over what depends on data, both free of other numbers."""
+    coefficient, rest = term.as_coeff_Mul()
+    if isinstance(rest, over) and rest.args[0] == 1:
+        rest = 1 / rest.args[1]
+    if not isinstance(rest, sympy.Pow) or rest.exp != -1:
+        return None
+    size, divisor = rest.base.primitive() if isinstance(rest.base, sympy.Add) else (sympy.Integer(1), rest.base)
+    return coefficient / size, divisor
+
+
 def _reciprocals_at_label(node: Expr) -> Expr | None:
     """``±(1/T^n - [c = j]/u^n)`` with the sum T and its entry u at the label c: one difference T - u at the label."""
     if not isinstance(node, sympy.Add) or len(node.args) != 2:
@@ -335,6 +375,20 @@ RULES = (
         "v_j - v_j is 0 for a confident class",
         "v - (s v + rest) = (1 - s) v - rest",
         _example_mean,
+    ),
+    Rule(
+        "one minus a power",
+        _one_minus_power,
+        "1 - b^e cancels for small e",
+        "1 - b^e = -expm1(e log b)",
+        lambda: 1 - power(_a, _x),
+    ),
+    Rule(
+        "difference of reciprocals",
+        _difference_of_reciprocals,
+        "1/a - 1/(a + b) cancels for small b",
+        "1/a - 1/(a + b) = b/(a (a + b))",
+        lambda: 1 / _a - 1 / (_a + _b),
     ),
     Rule(
         "reciprocals at the label",

@@ -179,6 +179,15 @@ class Oracle:
         raise UndecidedError("a singularity of high order")
 
 
+def compares_entries(loss: Loss) -> bool:
+    """Whether entries along one axis are compared with each other: pairs, orders, batches."""
+    return any(
+        index.is_bound and int(index.letter[1:]) > node.height and index.axis == node.axis
+        for node in summed_over_rows(loss).atoms(Binder)
+        for index in node.atoms(Index)
+    )
+
+
 def summed_over_rows(loss: Loss) -> Expr:
     """The declared expression; of a loss with a value per row their sum."""
     return loss.full_expression if loss.rows is None else sum_over(loss.rows, loss.full_expression)
@@ -230,6 +239,7 @@ class _Reader:
     def __init__(self, loss: Loss, expression: Basic) -> None:
         self.loss = loss
         self.expression = expression
+        self.axes = sorted({*expression.atoms(Axis), *loss.axes_of_data("y_pred")}, key=str)
         self._algebras: dict[tuple[int, int], Algebra] = {}
         self._compiled: dict[tuple[Any, ...], tuple[Reading, int]] = {}
 
@@ -237,7 +247,7 @@ class _Reader:
         self, numbers: Arithmetic, terms: int, point: Point, direction: Vector | None, places: Mapping[str, int]
     ) -> Series:
         """The series of the formula at a point."""
-        sizes = point.sizes or tuple((axis.name, len(_entries(point.y_pred))) for axis in self.expression.atoms(Axis))
+        sizes = point.sizes or tuple((axis.name, len(_entries(point.y_pred))) for axis in self.axes)
         integers = _integers(self.loss, point)
         key = (sizes, integers, tuple(sorted(places.items())))
         if key not in self._compiled:

@@ -26,7 +26,8 @@ def plain_autodiff(loss: Loss, points: list[Point], tf: Any) -> tuple[np.ndarray
             outer.watch(moving)
             with tf.GradientTape() as inner:
                 inner.watch(moving)
-                sizes = point.sizes or tuple((axis.name, moving.shape[0]) for axis in loss.full_expression.atoms(Axis))
+                axes = {*loss.full_expression.atoms(Axis), *loss.axes_of_data("y_pred")}
+                sizes = point.sizes or tuple((axis.name, moving.shape[0]) for axis in axes)
                 reading = _Reading(loss, np.ravel(y_true[0]), moving, constants, tf, dict(sizes))
                 value = reading.evaluate(summed_over_rows(loss))
             gradient = inner.gradient(value, moving, unconnected_gradients="zero")

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import sympy
+
 from symloss.declare import (
     ClassLabel,
     Identifiers,
@@ -168,7 +170,7 @@ def _extreme(loss: Loss) -> Draw:
             else dice.uniform(-300, 300)
         )
         if not loss.is_elementwise and loss.composed is None:
-            size = 10 ** dice.uniform(-100, 100)
+            size = 10 ** (dice.uniform(-12, 4) if loss.full_expression.has(sympy.exp) else dice.uniform(-100, 100))
         return dice.choice((-1, 1)) * size
 
     return number
@@ -259,10 +261,4 @@ def _ends(domain: Interval) -> list[float]:
     return values
 
 
-def _growing() -> tuple[type, ...]:
-    import sympy
-
-    return (sympy.exp, sympy.cosh, sympy.sinh, sympy.log)
-
-
-_GROWING = _growing()
+_GROWING = (sympy.exp, sympy.cosh, sympy.sinh, sympy.log)
