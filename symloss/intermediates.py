@@ -12,6 +12,7 @@ from sympy.core.basic import Basic
 from symloss.atoms import Atom
 from symloss.declare import Data, Element, Index, Loss, sum_over
 from symloss.declare.axes import substitute
+from symloss.declare.binders import Restricted
 from symloss.declare.nodes import Probabilities
 from symloss.stabilise import lift
 
@@ -58,7 +59,7 @@ def name_intermediates(loss: Loss, fired: list[str]) -> tuple[Expr, list[Definit
         depends = _expanded(lifted, definitions).has(loss.pred_symbol)
         is_put_back = loss.has_one_axis or isinstance(lifted, Atom)
         if not lifted.args or (depends and is_put_back):
-            name: Expr = part
+            name: Expr = part if loss.has_one_axis and not lifted.has(Restricted) else lifted
             names.append((lifted, str(getattr(symbol, "data", symbol))))
         else:
             definition = _definition(symbol, lifted)

@@ -17,7 +17,7 @@ from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
 from symloss import stable_forms
-from symloss.atoms import hypotenuse_inverse, magnitude, power_quotient, secant_h
+from symloss.atoms import exceeds, hypotenuse_inverse, magnitude, power_quotient, secant_h
 from symloss.declare import Axis, Bracket, ClassLabel, Delta, Element, Index, Node, Total, clamp, stop_gradient
 from symloss.declare.binders import Share, ShareComplement
 from symloss.declare.nodes import Apart
@@ -283,6 +283,11 @@ class Lowering(IndexedLowering):
         if masks:
             others = sympy.Mul(coefficient, *[factor for factor in factors if factor not in masks])
             return self.apply("select", self.flags(masks), self.lower(others), self.constant(0))
+        steps = [factor for factor in factors if isinstance(factor, exceeds) and factor.args[0].has(sympy.exp)]
+        if steps and len(factors) > 1:  # what is on the other side of the step may be infinite
+            others = sympy.Mul(coefficient, *[factor for factor in factors if factor is not steps[0]])
+            first, second = (self.lower(side) for side in steps[0].args)
+            return self.apply("select", self.apply("less", second, first), self.lower(others), self.constant(0))
         if coefficient.is_negative:
             return self.apply("negate", self.lower(-expression))
         if any(factor.has(power_quotient) for factor in factors):
@@ -467,7 +472,17 @@ class Lowering(IndexedLowering):
         operation = _FUNCTIONS.get(type(expression))
         if operation is None or isinstance(expression, Node):
             raise UnsupportedError(f"the function {type(expression).__name__} in {expression} can't be generated")
-        return self.apply(operation, self.lower(expression.args[0]))
+        return self.apply(operation, self._in_floats(self.lower(expression.args[0])))
+
+    def _in_floats(self, position: int) -> int:
+        """The size of an axis is a whole number of the language, and functions want one of the dtype."""
+        sizes, open_positions = False, [position]
+        while open_positions and self.values[position].kind == "parameter":
+            definition = self.values[open_positions.pop()].definition
+            if isinstance(definition, Apply):
+                sizes = sizes or definition.operation == "axis_size"
+                open_positions.extend(definition.operands if definition.operation != "axis_size" else ())
+        return self.apply("in_floats", position) if sizes else position
 
     def logarithm(self, argument: Expr, safe: int | None = None) -> int:
         """``log``, or ``log1p`` of what is added to one; where the flag ``safe`` holds the result is 0."""
@@ -484,7 +499,7 @@ class Lowering(IndexedLowering):
         if isinstance(argument, sympy.Add) and sympy.Integer(1) in argument.args:
             operation, inside, neutral = "log1p", self.lower(argument - 1), 0
         else:
-            operation, inside, neutral = "log", self.lower(argument), 1
+            operation, inside, neutral = "log", self._in_floats(self.lower(argument)), 1
         return self.apply(operation, self._kept_safe(inside, neutral, safe))
 
     def _kept_safe(self, inside: int, neutral: int, safe: int | None) -> int:

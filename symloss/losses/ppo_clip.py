@@ -1,6 +1,6 @@
 """The clipped surrogate of proximal policy optimisation."""
 
-from sympy import Max, Min, Symbol, exp
+from sympy import Max, Min, Piecewise, Symbol, exp
 
 from symloss.declare import ExtraInput, Interval, Loss, Parameter, real, y_pred, y_true
 
@@ -12,7 +12,10 @@ ppo_clip = Loss(
     name="ppo_clip",
     summary="Minus the advantage times how much likelier the action became, with no gain beyond 1 ± epsilon.",
     family="policy gradient",
-    expression=-Min(ratio * advantage, Max(1 - epsilon, Min(ratio, 1 + epsilon)) * advantage),
+    expression=Piecewise(
+        (-advantage * Min(ratio, 1 + epsilon), advantage >= 0),
+        (-advantage * Max(ratio, 1 - epsilon), True),
+    ),
     y_true=real,
     y_pred=real,
     extra_inputs=(ExtraInput(advantage, real, "how much better the action was than expected"),),

@@ -124,7 +124,7 @@ NUMPY = Target(
         "expand": method("{0}[{places}]"),
         "positions": Spelling("np.arange({0}.shape[{axis}])"),
         "ones": Spelling("np.ones({0}.shape[{axis}], {0}.dtype)"),
-        "in_floats": method("{0}.astype(y_pred.dtype)"),
+        "in_floats": Spelling("np.asarray({0}, y_pred.dtype)"),
         "is_same": Spelling("np.eye({0}.size, dtype=bool)"),
         "transpose": Spelling("_transposed({0}, {order})"),
         "diagonal": Spelling("np.diagonal({0}, axis1=-2, axis2=-1)"),

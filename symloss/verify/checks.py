@@ -12,7 +12,7 @@ import mpmath
 import numpy as np
 from mpmath import mpf
 
-from symloss.declare import ClassLabel, Identifiers, Loss
+from symloss.declare import ClassLabel, Identifiers, Loss, stop_gradient
 from symloss.errors import SymlossError
 from symloss.verify.balls import UndecidedError
 from symloss.verify.certificate import certify, environment
@@ -23,9 +23,11 @@ from symloss.verify.probes import probes
 from symloss.verify.report import Failure, Report, cause_of
 
 LIMIT = 16.0  # ulps of the result, times 1 + S
+LIMIT_COMPARED = 128.0  # where entries are compared with each other, and roundings of all pairs add up
 _SMALLEST = 4 * 5e-324
 _FLUSHED = 4 * float(np.finfo(np.float64).tiny)  # TensorFlow's kernels flush subnormals to zero
 _LARGEST = float(np.finfo(np.float64).max)
+_LARGEST_SCORE = 1e5  # what is larger is a length, which formulas divide by
 _BATCH = 6
 _RECHECKED = 600  # samples of a certificate that is checked again
 
@@ -117,10 +119,10 @@ def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowMo
             return
         for function, got in results.items():
             expected = [truth.value] if function == "value" else list(getattr(truth, function))
-            whole = _largest(expected) if examination.compares_entries else None
+            whole = _scale(expected, point) if examination.compares_entries else None
             for place, (number, exact) in enumerate(zip(got, expected, strict=True)):
                 size = _error(examination, point, function, place, float(number), exact, report.target, whole)
-                if size <= LIMIT:
+                if size <= (LIMIT if whole is None else LIMIT_COMPARED):
                     report.record(function, size)
                     continue
                 failure = Failure(report.loss, report.target, function, probe.group, point, float(number), float(exact))
@@ -146,8 +148,8 @@ def _error(
 ) -> float:
     """Ulps of the result divided by 1 + S; 0 where the truth is undefined (a kink, 0/0).
 
-    Where samples are compared with each other every entry is a sum over all others, and ulps are those of ``whole``,
-    the largest entry.
+    Where entries are compared with each other every result is a sum over all others of what logarithms of sums have
+    rounded to an ulp of the scores: ulps are those of ``whole``, the largest result or the largest score.
     """
     if mpmath.isnan(exact):
         return 0.0
@@ -160,7 +162,7 @@ def _error(
         return 0.0
     ulp = mpf(math.ulp(float(exact if whole is None else whole)))
     error = difference / ulp
-    if error <= LIMIT:
+    if error <= (LIMIT if whole is None else LIMIT_COMPARED):
         return float(error)
 
     def pick(truth: Truth) -> mpf:
@@ -169,9 +171,10 @@ def _error(
     return float(error / (1 + examination.sensitivity(point, pick, ulp)))
 
 
-def _largest(entries: list[mpf]) -> mpf:
+def _scale(entries: list[mpf], point: Point) -> mpf:
     finite = [abs(entry) for entry in entries if mpmath.isfinite(entry) and abs(entry) <= _LARGEST]
-    return max(finite, default=mpf(1))
+    scores = point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,)
+    return max([*finite, *(mpf(abs(score)) for score in scores if abs(score) < _LARGEST_SCORE)], default=mpf(1))
 
 
 def _raised(report: Report, function: str, group: str, point: Point | None, error: BaseException) -> Failure:
@@ -460,6 +463,8 @@ def _plain_autodiff(examination: Examination, emitted: TensorflowModule, report:
 
 def _finite_differences(examination: Examination, emitted: NumpyModule | TensorflowModule, report: Report) -> None:
     """Central differences of the emitted value and gradient, at random points away from kinks."""
+    if examination.loss.full_expression.has(stop_gradient):
+        return  # weights that are constants for the derivative, which differences see moving
     for point in batch_of(examination, emitted):
         entries = point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,)
         gradient, hessian = emitted.gradient(point), emitted.hessian(point)

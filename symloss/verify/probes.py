@@ -84,17 +84,19 @@ def _coupled(loss: Loss, dice: random.Random, number: Draw, constants: dict[str,
     """A sample whose arguments have axes of their own."""
     names = ["y_pred", "y_true", *(item.name for item in loss.extra_inputs)]
     axes = list(dict.fromkeys(axis.name for name in names for axis in loss.axes_of_data(name)))
-    sizes = {axis: CLASSES if len(axes) == 1 else 3 - place for place, axis in enumerate(axes)}
+    sizes = {axis: CLASSES - 2 * place for place, axis in enumerate(axes)}  # every identity twice, and planes
+
+    scales = _scales(loss, dice, names) if number is not _human else {}
 
     def entries(name: str, domain: Domain, draw: Draw) -> Entries:
         count = math.prod(sizes[axis.name] for axis in loss.axes_of_data(name))
         if not loss.axes_of_data(name):
             return draw(entries_of(domain), dice)
         if isinstance(domain, Identifiers):
-            return tuple(float(dice.randrange(2)) for _ in range(count))
+            return tuple(float(place % 2) for place in dice.sample(range(count), count))
         if isinstance(domain, ClassLabel):
             return tuple(float(dice.randrange(sizes[domain.axis])) for _ in range(count))
-        scale = _scale(loss, dice) if draw is not _human and domain_is_unbounded(domain) else None
+        scale = scales.get(name) if domain_is_unbounded(domain) else None
         drawn = tuple(
             draw(entries_of(domain), dice) if scale is None else scale * dice.gauss(0, 1) for _ in range(count)
         )
@@ -116,10 +118,11 @@ def domain_is_unbounded(domain: Domain) -> bool:
     return entries_of(domain) == real
 
 
-def _scale(loss: Loss, dice: random.Random) -> float:
-    """One scale for all entries: exponentials of scores and embeddings of any length are what breaks formulas."""
-    has_lengths = loss.full_expression.has(Norm)
-    return 10 ** dice.uniform(-100, 100) if has_lengths or not _functions(loss) else 10 ** dice.uniform(-12, 4)
+def _scales(loss: Loss, dice: random.Random, names: list[str]) -> dict[str, float]:
+    """A scale for all entries of an array: that of scores, or one for vectors that are compared with each other."""
+    if not loss.full_expression.has(Norm) and _functions(loss):
+        return {"y_pred": 10 ** dice.uniform(-12, 4)}
+    return dict.fromkeys(names, 10 ** dice.uniform(-100, 100))
 
 
 def domain_is_flag(loss: Loss, name: str) -> bool:
