@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from symloss.errors import UnsupportedError
 from symloss.kernel import Apply, Constant, Input, Value, result_kind
 
 Dims = tuple[str, ...]
@@ -213,10 +212,8 @@ class Values:
 
     def diagonal(self, position: int, first: str, second: str) -> int:
         """Entries where two dimensions are at the same place, which is then that of the first."""
-        dims = self.dims(position)
-        if dims[-2:] not in ((first, second), (second, first)):
-            raise UnsupportedError(f"the diagonal over {first} and {second} of an array over {', '.join(dims)}")
-        kept = dims[:-2]
+        position = self.with_last(self.with_last(position, first), second)
+        kept = self.dims(position)[:-2]
         names = self._first_numbers((*kept, first))
         found = self._result("diagonal", (self._base(position),), names, "", "")
         labels = (*kept, first)

@@ -283,11 +283,9 @@ class Lowering(IndexedLowering):
         if masks:
             others = sympy.Mul(coefficient, *[factor for factor in factors if factor not in masks])
             return self.apply("select", self.flags(masks), self.lower(others), self.constant(0))
-        steps = [factor for factor in factors if isinstance(factor, exceeds) and factor.args[0].has(sympy.exp)]
-        if steps and len(factors) > 1:  # what is on the other side of the step may be infinite
-            others = sympy.Mul(coefficient, *[factor for factor in factors if factor is not steps[0]])
-            first, second = (self.lower(side) for side in steps[0].args)
-            return self.apply("select", self.apply("less", second, first), self.lower(others), self.constant(0))
+        stepped = self._stepped(coefficient, factors)
+        if stepped is not None:
+            return stepped
         if coefficient.is_negative:
             return self.apply("negate", self.lower(-expression))
         if any(factor.has(power_quotient) for factor in factors):
@@ -298,6 +296,22 @@ class Lowering(IndexedLowering):
         if len(top) > 1 and abs(coefficient) < 1:  # r / 2 * r stays in range where r * r does not
             top[0], coefficient = self._scaled(top[0], coefficient), sympy.Integer(1)
         return self._scaled(self._quotient((top, bottom)), coefficient)
+
+    def _stepped(self, coefficient: Expr, factors: list[Expr]) -> int | None:
+        """A product with a step between exponentials: what is on its other side may be infinite, and is not taken."""
+        for factor in factors:
+            step = next((item for item in sympy.Add.make_args(factor) if item.has(exceeds)), factor)
+            sign, bare = step.as_coeff_Mul()
+            if not isinstance(bare, exceeds) or not bare.has(sympy.exp) or len(factors) == 1 or abs(sign) != 1:
+                continue
+            first, second = (self.lower(side) for side in bare.args)
+            beyond = self.apply("less", second, first)
+            others = sympy.Mul(coefficient, *[item for item in factors if item is not factor])
+            if factor - step == 0:
+                return self.apply("select", beyond, self.lower(sign * others), self.constant(0))
+            if factor - step == -sign:
+                return self.apply("select", beyond, self.constant(0), self.lower(-sign * others))
+        return None
 
     def weighted(self, weight: Expr, rest: Expr) -> int:
         """A product that is 0 where the weight is, also where the rest is infinite."""

@@ -29,7 +29,7 @@ from symloss.declare import (
     unit,
 )
 from symloss.declare.domain import Domain, entries_of
-from symloss.verify.oracle import Point
+from symloss.verify.oracle import Point, compares_entries
 
 CLASSES = 4
 Draw = Callable[[Interval, random.Random], float]
@@ -247,7 +247,7 @@ def _parameter_edges(loss: Loss, dice: random.Random) -> Iterator[Point]:
     defaults = {item.name: float(item.default) for item in loss.parameters}
     extras = {} if is_coupled(loss) else {item.name: _human(item.domain, dice) for item in loss.extra_inputs}
     yield _draw(loss, dice, _human, {**defaults, **extras})
-    for item in loss.parameters:
+    for item in () if compares_entries(loss) else loss.parameters:
         for value in _ends(item.domain):
             for _ in range(2):
                 yield _draw(loss, dice, _human, {**defaults, **extras, item.name: value})
