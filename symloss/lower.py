@@ -17,7 +17,7 @@ from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
 from symloss import stable_forms
-from symloss.atoms import exceeds, hypotenuse_inverse, magnitude, power_quotient, secant_h
+from symloss.atoms import exceeds, hypotenuse_inverse, magnitude, power_quotient, secant_h, xexpy
 from symloss.declare import Axis, Bracket, ClassLabel, Delta, Element, Index, Node, Total, clamp, stop_gradient
 from symloss.declare.binders import Share, ShareComplement
 from symloss.declare.nodes import Apart
@@ -299,6 +299,11 @@ class Lowering(IndexedLowering):
 
     def _stepped(self, coefficient: Expr, factors: list[Expr]) -> int | None:
         """A product with a step between exponentials: what is on its other side may be infinite, and is not taken."""
+        grown = next((item for item in factors if isinstance(item, xexpy)), None)
+        chosen = [item for item in factors if isinstance(item, sympy.Piecewise) and item.has(exceeds)]
+        if grown is not None and chosen:
+            rest = [item for item in factors if item not in (grown, *chosen)]
+            return self.lower(coefficient * sympy.Mul(*rest) * xexpy(sympy.Mul(*chosen, grown.args[0]), grown.args[1]))
         for factor in factors:
             step = next((item for item in sympy.Add.make_args(factor) if item.has(exceeds)), factor)
             sign, bare = step.as_coeff_Mul()
