@@ -108,6 +108,8 @@ class Notation:
 
     def shown(self, node: Basic) -> Expr:
         """The expression in ordinary SymPy."""
+        if isinstance(node, sympy.Dummy):
+            return node  # type: ignore[return-value]
         if isinstance(node, Symbol):
             name = self.prediction if node.name == "y_pred" else node.name
             return (
@@ -302,6 +304,7 @@ _EVALUABLE = {
     atoms.sigmoid_minus_label: lambda x, c: 1 / (1 + sympy.exp(-x)) - c,
     atoms.sigmoid_contrast: lambda x, p, q: p / (1 + sympy.exp(-x)) - q / (1 + sympy.exp(x)),
     atoms.sign_of: sympy.sign,
+    stop_gradient: lambda x: x,
     atoms.maximum: sympy.Max,
     atoms.minimum: sympy.Min,
     clamp: lambda x, lower, upper: sympy.Min(sympy.Max(x, lower), upper),

@@ -18,7 +18,7 @@ from symloss.derive import Derivation
 from symloss.display import DEFINED, Notation
 from symloss.errors import DeclarationError
 from symloss.evaluate import number, points
-from symloss.modules import Mathematics, Provenance, certificate_lines, equations, taken
+from symloss.modules import Mathematics, Provenance, certificate_lines, equations, is_readable, taken
 from symloss.templating import render
 
 _AGREEMENT = 1e-25
@@ -73,7 +73,7 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
         "functions": _functions(derivation),
         "variable": variable,
         "gradient": steps(derivation, "gradient"),
-        "hessian": steps(derivation, "hessian"),
+        "hessian": steps(derivation, "hessian") if is_readable(derivation.hessian) else [],
         "product": None
         if derivation.hessian_vector_product is None
         else notation.latex(derivation.hessian_vector_product),

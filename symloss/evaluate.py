@@ -69,14 +69,22 @@ class _Reading:
         self.values = values
         self.sizes = _sizes(loss, values)
         self.known: dict[tuple[Basic, tuple[int, ...]], Expr] = {}
+        self.plain: dict[Basic, tuple[Expr, dict[Node, sympy.Dummy]]] = {}
 
     def number(self, expression: Basic, places: Places) -> mpmath.mpf:
         """The value where free indices are at places; other letters have theirs among the values."""
-        expression = expression.replace(lambda part: isinstance(part, perpendicular), lambda part: across(*part.args))
-        numbers = {node: self._node(node, places) for node in outermost_nodes(expression)}
-        shown = self.notation.shown(expression.xreplace(numbers))  # type: ignore[arg-type]
-        point = {symbol: self._symbol(symbol.name) for symbol in shown.free_symbols}
+        shown, nodes = self._shown(expression)
+        point = {dummy: self._node(node, places) for node, dummy in nodes.items()}
+        point |= {symbol: self._symbol(symbol.name) for symbol in shown.free_symbols - point.keys()}
         return shown.xreplace(point).evalf(_DIGITS)._to_mpmath(140)  # noqa: SLF001 - SymPy's own door to mpmath
+
+    def _shown(self, expression: Basic) -> tuple[Expr, dict[Node, sympy.Dummy]]:
+        """An ordinary function of numbers, and the nodes that these are the values of."""
+        if expression not in self.plain:
+            whole = expression.replace(lambda part: isinstance(part, perpendicular), lambda part: across(*part.args))
+            nodes = {node: sympy.Dummy(f"n{place}", real=True) for place, node in enumerate(outermost_nodes(whole))}
+            self.plain[expression] = self.notation.shown(whole.xreplace(nodes)), nodes  # type: ignore[arg-type]
+        return self.plain[expression]
 
     def _symbol(self, name: str) -> Expr:
         return sympy.Integer(self.sizes[name]) if name in self.sizes else _float(self.values[name])

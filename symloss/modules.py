@@ -56,6 +56,7 @@ _SUMMARY = (
     "worst_at",
     "not_certified_in",
 )
+_LONGEST_FORMULA = 600  # operations
 _FORWARD = {
     "identity": ("mean", "the weighted mean of the target"),
     "log": ("np.log(mean)", "the logarithm of the weighted mean of the target"),
@@ -281,8 +282,9 @@ def formulas(derivation: Derivation) -> dict[str, str]:
         "value": notation.latex(derivation.loss.expression),
         "stable": notation.latex(derivation.value),
         "gradient": notation.latex(derivation.gradient),
-        "hessian": notation.latex(derivation.hessian),
     }
+    if is_readable(derivation.hessian):
+        shown["hessian"] = notation.latex(derivation.hessian)
     if derivation.hessian_vector_product is not None:
         shown["hessian_vector_product"] = notation.latex(derivation.hessian_vector_product)
     if derivation.directional is not None:
@@ -290,6 +292,11 @@ def formulas(derivation: Derivation) -> dict[str, str]:
     if derivation.prediction is not None:
         shown["prediction"] = notation.latex(derivation.prediction)
     return shown
+
+
+def is_readable(expression: Expr) -> bool:
+    """Whether a formula is short enough to be shown; diagonals of losses over batches are not."""
+    return sympy.count_ops(expression, visual=False) <= _LONGEST_FORMULA
 
 
 @dataclass(frozen=True)
@@ -392,7 +399,7 @@ def _metadata(mathematics: Mathematics, latex: dict[str, str], provenance: Prove
         "family": loss.family,
         "formula": latex["value"],
         "gradient": latex["gradient"],
-        "hessian": latex["hessian"],
+        "hessian": latex.get("hessian"),
         "y_true": str(loss.y_true),
         "y_pred": str(loss.y_pred),
         "parameters": {
