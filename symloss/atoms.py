@@ -306,6 +306,8 @@ class over(CompositeAtom):
     def eval(cls, a: Expr, b: Expr) -> Expr | None:
         if a == 0 or b == 1:
             return a
+        if b == 0:
+            return b
         if b.is_number:
             return a / b
         return None

@@ -445,7 +445,7 @@ def _kernels(
                     "is_doubled": name.removesuffix("_vector_product") in arithmetic.doubled,
                     "parts": outputs if len(outputs) > 1 and arithmetic.changes(outputs) else (),
                     "widened": _widened(program, loss),
-                    "doubts": [_doubt(doubt) for doubt in doubts or ()],
+                    "doubts": [_doubt(doubt, kernel, name) for doubt in doubts or ()],
                 }
             )
             if doubts:
@@ -478,8 +478,17 @@ def _widened(program: Program, loss: Loss) -> list[str]:
     return [item for item in _read_by(program, loss) if item != "y_true" or not isinstance(loss.y_true, ClassLabel)]
 
 
-def _doubt(doubt: Doubt) -> str:
-    """The test in Python; an input that is 0 passes."""
+def _doubt(doubt: Doubt, kernel: Kernel, function: str) -> str:
+    """The test in Python, one for each result: an entry in doubt puts the sum over it in doubt."""
+    test = _test(doubt)
+    per_entry = {value.name for value in kernel.values if value.kind in ("element", "flag")}
+    result = kernel.outputs.get(function)
+    per_row = result is not None and kernel.has_axis and kernel.values[result].kind == "row"
+    return f"({test}).any(axis=-1, keepdims=True)" if per_row and doubt.name in per_entry else test
+
+
+def _test(doubt: Doubt) -> str:
+    """Whether a value is outside its limits; an input that is 0 passes."""
     name = "in_floats" if doubt.name == "result" else doubt.name
     test = f"_is_outside({name}, {_power_of_two(doubt.lower)}, {_power_of_two(doubt.upper)})"
     return f"{test} & ({name} != 0)" if name in ("y_true", "y_pred") else test

@@ -340,7 +340,7 @@ def certify(
 
 
 def is_measurable(form: Loss) -> bool:
-    """Whether certificates are made of a loss: not yet of those that compare entries or whose arguments differ in axes."""
+    """Whether certificates are made of a loss: not of those that compare entries or whose arguments differ in axes."""
     from symloss.verify.oracle import compares_entries
     from symloss.verify.probes import is_coupled
 
@@ -355,7 +355,7 @@ def _are_measurable(names: Iterable[str]) -> None:
                 if not is_measurable(form):
                     raise UnsupportedError(
                         f"{form.name} compares entries with each other or has inputs over axes of their own, which "
-                        "certify does not measure yet; symloss verify checks it at single points"
+                        "certify does not measure; symloss verify checks it at single points"
                     )
 
 

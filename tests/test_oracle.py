@@ -10,7 +10,7 @@ from sympy import Abs, Piecewise, Symbol, erf, exp, log, loggamma, sqrt
 
 from symloss import Interval, Loss, Parameter, catalogue, y_pred, y_true
 from symloss.verify.balls import ArbArithmetic, IntervalArithmetic, UndecidedError, arithmetic
-from symloss.verify.oracle import Oracle, Point, cancel_exponentials
+from symloss.verify.oracle import Oracle, Point, cancel_exponentials, compares_entries
 from symloss.verify.probes import probes
 from symloss.verify.series import Algebra, TooShortError
 
@@ -62,7 +62,8 @@ def test_the_gamma_family(arithmetic_of, at):
 def test_both_arithmetics_agree(name):
     """Arb's balls and widened intervals hold the same numbers, at extreme points too."""
     first, second = Oracle(FORMS[name], ArbArithmetic()), Oracle(FORMS[name], IntervalArithmetic())
-    for probe in probes(FORMS[name])[::4]:
+    drawn = probes(FORMS[name])
+    for probe in drawn[:: 16 if compares_entries(FORMS[name]) else 4]:
         one, other = first.truth(probe.point), second.truth(probe.point)
         with mpmath.workdps(60):
             for a, b in zip(

@@ -81,6 +81,9 @@ class Norm(Binder):
 
     is_nonnegative = True
 
+    def __new__(cls, body: Expr, axis: Axis) -> Expr:
+        return body if body == 0 else Node.__new__(cls, body, axis)
+
 
 class Softmax(Binder):
     """``exp(u_i) / Σ_k exp(u_k)`` at the outer index i."""
@@ -102,6 +105,9 @@ class LogSoftmax(Binder):
 
 class Unit(Binder):
     """``u_i / ‖u‖`` at the outer index i; zero for the zero vector."""
+
+    def __new__(cls, body: Expr, axis: Axis, at: Expr) -> Expr:
+        return body if body == 0 else Node.__new__(cls, body, axis, at)
 
 
 class Share(Binder):
