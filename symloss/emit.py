@@ -14,13 +14,13 @@ from fractions import Fraction
 from itertools import chain, count
 
 from symloss.errors import UnsupportedError
-from symloss.kernel import Apply, Constant, Input, Kernel, Value
+from symloss.kernel import KEYED, Apply, Constant, Input, Kernel, Value
 from symloss.targets import Spelling, Target
 from symloss.targets.target import CALL, MIRRORED, PRODUCT, UNARY
 
 _LONGEST_INLINE = 64
 _LONGEST_LINE = 80
-_CHEAP = frozenset({"negate", "axis_size", "expand", "positions", "ones", "in_floats", "transpose"})
+_CHEAP = frozenset({"negate", "axis_size", "expand", "positions", "ones", "in_floats"})
 _FALLBACK_NAMES = {
     "add": "total",
     "subtract": "difference",
@@ -42,6 +42,8 @@ _FALLBACK_NAMES = {
     "matrix_product": "product",
     "contract": "contracted",
     "take": "taken",
+    "transpose": "transposed",
+    "expand": "column",
     "cumulative_sum": "cumulated",
     "cumulative_sum_from": "cumulated",
 }
@@ -76,6 +78,13 @@ class Program:
 def emit(kernel: Kernel, target: Target, *outputs: str) -> Program:
     """The program for the named outputs."""
     return _Emitter(kernel, target, outputs).program()
+
+
+def _around(definition: Apply, spelling: Spelling) -> int:
+    """How long a spelling is without its operands, where that leaves them little room."""
+    return (
+        len(spelling.text) + len(definition.layout) if definition.operation in (*KEYED, "contract", "transpose") else 0
+    )
 
 
 def _base(kernel: Kernel, position: int) -> int:
@@ -180,7 +189,7 @@ class _Emitter:
             constants = sum(self._number(operand) is not None for operand in operands)
             self._shorten(operands, constants * len(self.target.selected_constant.format("")))
             return self._select(definition, spelling)
-        self._shorten(operands)
+        self._shorten(operands, _around(definition, spelling))
         if definition.operation == "divide" and self.target.reciprocal and self._was_divided(operands[0]):
             spelling = Spelling(self.target.reciprocal, PRODUCT, (PRODUCT, PRODUCT + 1))
         texts = [self._operand(operand, spelling, place) for place, operand in enumerate(operands)]

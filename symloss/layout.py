@@ -20,6 +20,37 @@ def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 0) 
     return f"{head}\n{lines}{margin}{tail}"
 
 
+def assignment(name: str, code: str, indent: int = 4) -> str:
+    """``name = code``; a call that does not fit on the line is laid out as one."""
+    head, bracket, rest = code.partition("(")
+    if indent + len(name) + 3 + len(code) <= WIDTH or not bracket or _end_of_call(rest) != len(rest) - 1:
+        return f"{name} = {code}"
+    return call(f"{name} = {head}(", _arguments(rest[:-1]), ")", indent)
+
+
+def _end_of_call(rest: str) -> int:
+    """Where the bracket closes that was open before."""
+    depth = 1
+    for place, letter in enumerate(rest):
+        depth += (letter in "([") - (letter in ")]")
+        if depth == 0:
+            return place
+    return -1
+
+
+def _arguments(text: str) -> list[str]:
+    """What commas outside brackets and strings separate."""
+    parts, depth, quoted_ = [""], 0, False
+    for letter in text:
+        quoted_ ^= letter == '"'
+        depth += 0 if quoted_ else (letter in "([") - (letter in ")]")
+        if letter == "," and depth == 0 and not quoted_:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
 def literal(value: object, indent: int = 0, lead: int = 0) -> str:
     """A Python literal; containers that do not fit on the line are written one item a line."""
     if isinstance(value, str):

@@ -21,6 +21,7 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - the output is code, not HTML
     )
+    made.globals["assignment"] = layout.assignment
     made.globals["call"] = layout.call
     made.globals["literal"] = layout.literal
     return made

@@ -38,8 +38,9 @@ def test_a_malformed_kernel_is_refused(value, message):
 
 def test_every_target_spells_the_vocabulary_or_says_what_it_lacks():
     """Both have all operations; of a target that lacks one, generation names the missing one."""
-    assert set(TENSORFLOW.operations) == set(OPERATIONS)
-    assert set(NUMPY.operations) == set(OPERATIONS)
+    spelled = set(OPERATIONS) - {"relabel"}  # an array read at other indices is the same array
+    assert set(TENSORFLOW.operations) == spelled
+    assert set(NUMPY.operations) == spelled
     for missing in ("erf", "lgamma", "digamma"):
         kernel = _kernel(Value(Apply(missing, (0,)), "element"))
         poorer = replace(NUMPY, operations={name: item for name, item in NUMPY.operations.items() if name != missing})
@@ -57,7 +58,7 @@ def test_no_kernel_of_the_catalogue_grows_with_the_number_of_classes():
     """Nothing is unrolled: a softmax takes the same few steps for any size."""
     for name in catalogue.files():
         for form in catalogue.declared(name).generated_forms():
-            assert len(lower(derive(form)).values) < 160
+            assert len(lower(derive(form)).values) < (160 if form.has_one_axis or form.is_elementwise else 1200)
 
 
 def test_emitted_programs_use_only_what_they_declare():

@@ -7,21 +7,31 @@ import os
 import types
 
 import numpy as np
-import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from jets import Reading
 from sympy import Abs, Eq, Integer, Max, Ne, Rational, exp, log, sqrt, tanh
 
-from jets import Reading
-from symloss.declare import Arrays, Axis, Loss, Vectors, bracket, log_sum_exp_over, max_over, real, sum_over
-from symloss.declare import y_pred, y_true
+from symloss.declare import (
+    Arrays,
+    Axis,
+    Loss,
+    Vectors,
+    bracket,
+    log_sum_exp_over,
+    max_over,
+    real,
+    sum_over,
+    y_pred,
+    y_true,
+)
 from symloss.errors import DeclarationError
 from symloss.mathematics import study
 from symloss.modules import Provenance, module_text
 from symloss.targets import find
 
 ROWS, FEATURES = Axis("N"), Axis("D")
-I, J, K = (ROWS.index(letter) for letter in "ijk")
+FIRST, SECOND, THIRD = (ROWS.index(letter) for letter in "ijk")
 D, E = (FEATURES.index(letter) for letter in "de")
 PLAIN = {"list": (Vectors("N", real), (ROWS,)), "batch": (Arrays(("N", "D"), real), (ROWS, FEATURES))}
 EXAMPLES = int(os.environ.get("SYMLOSS_EXAMPLES", "120"))
@@ -76,7 +86,11 @@ class Source:
 
     def over(self, free, depth):
         """A sum, a maximum or a log-sum-exp over an axis, perhaps under a condition."""
-        choices = [index for index in ((I, J, K) if self.shape == "list" else (I, J, K, D, E)) if index not in free]
+        choices = [
+            index
+            for index in ((FIRST, SECOND, THIRD) if self.shape == "list" else (FIRST, SECOND, THIRD, D, E))
+            if index not in free
+        ]
         index = self.pick(*choices[:1], *[item for item in choices if item.axis == FEATURES][:1])
         body = self.scalar((*free, index), depth - 1)
         others = [item for item in free if item.axis == index.axis]
@@ -113,7 +127,7 @@ def losses(draw):
     source = Source(draw, shape)
     per_row = draw(st.booleans()) and shape == "batch"
     depth = draw(st.integers(2, 4))
-    formula = source.scalar((I,), depth) if per_row else source.over((), depth)
+    formula = source.scalar((FIRST,), depth) if per_row else source.over((), depth)
     try:
         return Loss(
             "random_formula",
@@ -121,7 +135,7 @@ def losses(draw):
             "A random formula.",
             y_true=Vectors("N", real),
             y_pred=PLAIN[shape][0],
-            rows=I if per_row else None,
+            rows=FIRST if per_row else None,
         )
     except DeclarationError:
         assume(condition=False)
@@ -141,7 +155,11 @@ def arrays_for(loss, seed):
     dice = np.random.default_rng(seed)
     sizes = {"N": int(dice.integers(1, 5)), "D": int(dice.integers(1, 4))}
     shape = [sizes[axis.name] for axis in loss.axes_of_data("y_pred")]
-    return sizes, {"y_pred": dice.normal(size=shape), "y_true": dice.integers(0, 3, size=sizes["N"]).astype(float)}, dice
+    return (
+        sizes,
+        {"y_pred": dice.normal(size=shape), "y_true": dice.integers(0, 3, size=sizes["N"]).astype(float)},
+        dice,
+    )
 
 
 def close(got, wanted, scale):
