@@ -145,10 +145,21 @@ def _derive_over_axes(loss: Loss, expression: Expr, definitions: list[Definition
     """A loss over several axes, or with a value per row: stage by stage through its named arrays."""
     stages = Stages(loss, expression, definitions, fired)
     directional = None if loss.rows is None else finish(stages.directional, fired)
-    derived = [finish(item, fired) for item in (stages.expression, stages.gradient, stages.hessian, stages.product)]
-    steps = {"gradient": (stages.gradient,), "hessian": (stages.hessian,)}
-    rules, named = tuple(dict.fromkeys(fired)), stages.finished()
-    return Derivation(loss, named, *derived, indices=stages.at, steps=steps, rules=rules, directional=directional)
+    value, gradient, hessian, product = (
+        finish(item, fired) for item in (stages.expression, stages.gradient, stages.hessian, stages.product)
+    )
+    return Derivation(
+        loss,
+        stages.finished(),
+        value,
+        gradient,
+        hessian,
+        product,
+        indices=stages.at,
+        rules=tuple(dict.fromkeys(fired)),
+        steps={"gradient": (stages.gradient,), "hessian": (stages.hessian,)},
+        directional=directional,
+    )
 
 
 def _product_by_structure(

@@ -21,6 +21,7 @@ from symloss.declare import (
     Delta,
     Domain,
     Element,
+    ExtraInput,
     Index,
     Interval,
     LogSoftmax,
@@ -28,6 +29,7 @@ from symloss.declare import (
     Loss,
     Node,
     Norm,
+    Parameter,
     Signs,
     Simplex,
     Softmax,
@@ -189,7 +191,8 @@ def points(loss: Loss) -> list[dict[str, Any]]:
 
 def _point(loss: Loss, step: int) -> dict[str, Any]:
     values: dict[str, Any] = {"j": 1.0, "m": 2.0, "i": 0.0}
-    for order, item in enumerate((*loss.parameters, *loss.extra_inputs)):
+    items: list[Parameter | ExtraInput] = [*loss.parameters, *loss.extra_inputs]
+    for order, item in enumerate(items):
         values[item.name] = _array(loss, item.name, item.domain, 0.31 + 0.17 * step + 0.23 * order)
     for order, (name, domain) in enumerate((("y_true", loss.y_true), ("y_pred", loss.y_pred))):
         values[name] = _array(loss, name, domain, 0.1313 + 0.2917 * step + 0.3719 * order)

@@ -294,7 +294,8 @@ class IndexedLowering(Values):
             parts.sort(key=lambda part: len(self.dims(part)))
         if len(parts) == 1 or dim not in self.dims(parts[0]):
             return self.reduce("sum_over_axis", self.apply("multiply", *parts), dim)
-        return self.contract(*parts, dim)
+        first, second = parts
+        return self.contract(first, second, dim)
 
     # -- in sorted order -------------------------------------------------------------------------------------------
 

@@ -71,8 +71,8 @@ class IsLargest(Binder):
 class Restricted(Node):
     """``args[1]`` where a product of brackets ``args[0]`` is one, else minus infinity; an entry of a maximum."""
 
-    is_finite = None
-    is_real = None
+    is_finite = None  # type: ignore[assignment]
+    is_real = None  # type: ignore[assignment]
     is_extended_real = True
 
 
@@ -82,7 +82,7 @@ class Norm(Binder):
     is_nonnegative = True
 
     def __new__(cls, body: Expr, axis: Axis) -> Expr:
-        return body if body == 0 else Node.__new__(cls, body, axis)
+        return body if body == 0 else Node.__new__(cls, body, axis)  # type: ignore[call-arg]
 
 
 class Softmax(Binder):
@@ -107,7 +107,7 @@ class Unit(Binder):
     """``u_i / ‖u‖`` at the outer index i; zero for the zero vector."""
 
     def __new__(cls, body: Expr, axis: Axis, at: Expr) -> Expr:
-        return body if body == 0 else Node.__new__(cls, body, axis, at)
+        return body if body == 0 else Node.__new__(cls, body, axis, at)  # type: ignore[call-arg]
 
 
 class Share(Binder):

@@ -141,7 +141,7 @@ class Bracket(_Bracket):
     def __new__(cls, condition: Basic) -> Expr:
         if condition in (sympy.true, sympy.false):
             return Integer(1 if condition == sympy.true else 0)
-        return Node.__new__(cls, condition)
+        return cast("Expr", Node.__new__(cls, condition))  # type: ignore[call-arg]
 
     @property
     def condition(self) -> Relational:

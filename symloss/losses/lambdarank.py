@@ -1,6 +1,6 @@
 """LambdaRank: pairs weighted by what exchanging them does to NDCG."""
 
-from sympy import Abs, Eq, Symbol, exp, log
+from sympy import Abs, Eq, Expr, Symbol, exp, log
 
 from symloss.declare import (
     Axis,
@@ -25,7 +25,7 @@ sigma = Symbol("sigma", positive=True)
 gain, discount, best_discount = Data("gain"), Data("discount"), Data("best_discount")
 
 
-def place(scores: Data) -> object:
+def place(scores: Data) -> Expr:
     """Where an item stands when the list is sorted by descending scores, from 1; equal ones in the order given."""
     ahead = bracket(scores[k] > scores[i]) + bracket(Eq(scores[k], scores[i])) * bracket(k < i)
     return 1 + sum_over(k, ahead)

@@ -250,7 +250,9 @@ def from_ordinals(numbers: Array, dtype: type[np.floating[Any]]) -> Array:
 def _elementwise(loss: Loss, parameters: dict[str, float], count: int, floats: _Floats) -> Batch:
     pred_domain = entries_of(loss.y_pred)
     y_true = _targets(loss.y_true, count, floats)
-    extras = {item.name: _mixed(count, item.domain, floats).astype(floats.dtype) for item in loss.extra_inputs}
+    extras = {
+        item.name: _mixed(count, entries_of(item.domain), floats).astype(floats.dtype) for item in loss.extra_inputs
+    }
     groups = [
         lambda part: floats.any_size(len(part), pred_domain),
         lambda part: floats.human(len(part), pred_domain),
@@ -273,6 +275,12 @@ def _targets(domain: Domain, count: int, floats: _Floats) -> Array:
     chosen = dice.choice(specials, count)
     mixed = _mixed(count, entries, floats)
     return np.where(dice.random(count) < 0.4, chosen, mixed).astype(floats.dtype)
+
+
+def _extras(loss: Loss, count: int, floats: _Floats) -> dict[str, Array]:
+    """One number per sample for every extra input."""
+    domains = {item.name: entries_of(item.domain) for item in loss.extra_inputs}
+    return {name: _mixed(count, domain, floats).astype(floats.dtype) for name, domain in domains.items()}
 
 
 def _mixed(count: int, domain: Interval, floats: _Floats) -> Array:
@@ -314,7 +322,9 @@ def _at_landmarks(values: Array, domain: Interval, parameters: dict[str, float],
 def _over_axis(loss: Loss, parameters: dict[str, float], count: int, size: int, floats: _Floats) -> Batch:
     y_true = _labels(loss.y_true, count, size, floats)
     y_pred = _vectors(loss, y_true, count, size, floats)
-    extras = {item.name: _mixed(count, item.domain, floats).astype(floats.dtype) for item in loss.extra_inputs}
+    extras = {
+        item.name: _mixed(count, entries_of(item.domain), floats).astype(floats.dtype) for item in loss.extra_inputs
+    }
     return Batch(y_true, y_pred, parameters, extras)
 
 

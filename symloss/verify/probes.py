@@ -132,7 +132,7 @@ def domain_is_flag(loss: Loss, name: str) -> bool:
 
 def _constants(loss: Loss, dice: random.Random) -> dict[str, float]:
     drawn = {item.name: _inside(item.domain, dice) for item in loss.parameters}
-    return {**drawn, **{item.name: _human(item.domain, dice) for item in loss.extra_inputs}}
+    return {**drawn, **{item.name: _human(entries_of(item.domain), dice) for item in loss.extra_inputs}}
 
 
 def _inside(domain: Interval, dice: random.Random) -> float:
@@ -245,7 +245,9 @@ def _near_kinks(loss: Loss, dice: random.Random) -> Iterator[Point]:
 
 def _parameter_edges(loss: Loss, dice: random.Random) -> Iterator[Point]:
     defaults = {item.name: float(item.default) for item in loss.parameters}
-    extras = {} if is_coupled(loss) else {item.name: _human(item.domain, dice) for item in loss.extra_inputs}
+    extras = (
+        {} if is_coupled(loss) else {item.name: _human(entries_of(item.domain), dice) for item in loss.extra_inputs}
+    )
     yield _draw(loss, dice, _human, {**defaults, **extras})
     for item in () if compares_entries(loss) else loss.parameters:
         for value in _ends(item.domain):
