@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from symloss import pipeline
 from symloss.verify.grid import batches
 from symloss.verify.measure import Examiner, _holds_subnormals
 from symloss.verify.oracle import Oracle
@@ -32,7 +33,7 @@ def differentiated(name, batch):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("name", sorted(FORMS))
+@pytest.mark.parametrize("name", sorted(name for name, form in FORMS.items() if pipeline.is_measurable(form)))
 def test_a_value_differentiated_by_the_framework_is_finite(name, dtype):
     """Also at poles of what is not selected: log 0 below a limit, 0/0, an overflowing exponential."""
     module = module_of(name, "tensorflow")
