@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from symloss import catalogue
+from symloss.declare import ClassLabel
 from tests.conftest import GENERATED, ROOT, load
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
@@ -43,9 +44,9 @@ def _data(name, rows=64, seed=3):
     dice = np.random.default_rng(seed)
     features = dice.normal(size=(rows, 5)).astype("float32")
     signal = features @ dice.normal(size=(5, 3)).astype("float32")
-    if "categorical" in name or name == "kl_divergence":
+    if "categorical" in name or name in ("kl_divergence", "generalized_cross_entropy"):
         labels = signal.argmax(-1)
-        targets = labels if name.startswith("sparse") else np.eye(3, dtype="float32")[labels]
+        targets = labels if isinstance(FORMS[name].y_true, ClassLabel) else np.eye(3, dtype="float32")[labels]
         if name == "kl_divergence":
             targets = (0.9 * targets + 0.1 / 3).astype("float32")
         return features, targets, "softmax", 3
