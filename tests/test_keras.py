@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from symloss import catalogue
 from symloss.declare import ClassLabel
+from symloss.verify.oracle import compares_entries
 from tests.conftest import GENERATED, ROOT, load
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
@@ -27,6 +28,7 @@ NAMESAKES = {
         "categorical_crossentropy_logits",
         "sparse_categorical_crossentropy_logits",
         "focal_binary",
+        "focal_categorical",
         "poisson_nll",
     )
 }
@@ -135,7 +137,7 @@ def test_a_saved_model_loads_in_a_fresh_process(form_name, tmp_path):
         for item in form.parameters
         if item.name in accepted and item.domain.upper < 2 and item.domain.lower >= 0
     }
-    given |= {item.name: [1.0, 2.0, 0.5] for item in form.extra_inputs}
+    given |= {item.name: [1.0, 0.25, 0.5] for item in form.extra_inputs}
     model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3, "softmax")])
     model.compile(optimizer="sgd", loss=kind(**given, reduction="sum"))
     path = tmp_path / "model.keras"
@@ -198,8 +200,13 @@ def test_eager_graph_and_xla_agree(form_name):
     value, gradient = _gradient(function, y_pred)
     for compiled in (tf.function(both), tf.function(both, jit_compile=True)):
         other_value, other_gradient = compiled(tf.constant(y_pred))
-        np.testing.assert_allclose(other_value, value, rtol=1e-13, atol=1e-300)
-        np.testing.assert_allclose(other_gradient, gradient, rtol=1e-12, atol=1e-290)
+        np.testing.assert_allclose(other_value, value, rtol=1e-13, atol=_rounding(form_name, value))
+        np.testing.assert_allclose(other_gradient, gradient, rtol=1e-12, atol=_rounding(form_name, gradient))
+
+
+def _rounding(name, gradient):
+    """Entries that are sums over all others may cancel to what these round to."""
+    return 1e-14 * np.abs(gradient).max() if compares_entries(FORMS[name]) else 1e-290
 
 
 def test_a_graph_with_unknown_batch_size(form_name):

@@ -13,7 +13,8 @@ from symloss.verify.oracle import Oracle, Point
 from tests.conftest import GENERATED
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
-KINKS = [(name, kink) for name in sorted(FORMS) for kink in symloss.load(name).kinks]
+# A kink at the logarithm of a parameter is where no float is, so that none is on it.
+KINKS = [(name, kink) for name in sorted(FORMS) for kink in symloss.load(name).kinks if not kink.at.has(sympy.log)]
 
 
 def tie(name, kink):
