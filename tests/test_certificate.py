@@ -316,6 +316,7 @@ def test_a_residual_that_is_flushed_is_an_input_that_moved():
 # -- stored, shown, checked again -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("form_name", MEASURED)
 def test_modules_and_pages_carry_their_certificates(form_name):
     """In METADATA, in the docstring and in the LaTeX page, with the environment."""
     module = module_of(form_name).module
