@@ -9,7 +9,6 @@ import types
 import numpy as np
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from jets import Reading
 from sympy import Abs, Eq, Integer, Max, Ne, Rational, exp, log, sqrt, tanh
 
 from symloss.declare import (
@@ -29,6 +28,7 @@ from symloss.errors import DeclarationError
 from symloss.mathematics import study
 from symloss.modules import Provenance, module_text
 from symloss.targets import find
+from tests.jets import Reading
 
 ROWS, FEATURES = Axis("N"), Axis("D")
 FIRST, SECOND, THIRD = (ROWS.index(letter) for letter in "ijk")
