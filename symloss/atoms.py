@@ -18,7 +18,13 @@ Tangent = Callable[[Expr], Expr]
 
 
 class Atom(Function):
-    """Base of the atoms; real for real arguments."""
+    """Base of the atoms; real for real arguments, and a plain number for numbers, as ``y_i - y_i`` is one."""
+
+    @classmethod
+    def eval(cls, *arguments: Expr) -> Expr | None:
+        if cls in TEXTBOOK and all(argument.is_number for argument in arguments):
+            return TEXTBOOK[cls](*arguments)
+        return None
 
     def _eval_is_real(self) -> bool:
         return True
@@ -382,3 +388,29 @@ class power(CompositeAtom):
 
     def _eval_is_nonnegative(self) -> bool:
         return True
+
+
+# Definitions in functions that SymPy knows.
+TEXTBOOK: dict[type[Atom], Callable[..., Expr]] = {
+    softplus: lambda x: sympy.log(1 + sympy.exp(x)),
+    sigmoid: lambda x: 1 / (1 + sympy.exp(-x)),
+    exp_minus_one: lambda x: sympy.exp(x) - 1,
+    exp_excess: lambda x: sympy.exp(x) - 1 - x,
+    logcosh: lambda x: sympy.log(sympy.cosh(x)),
+    tangent_h: sympy.tanh,
+    secant_h: sympy.sech,
+    hypotenuse: lambda z: sympy.sqrt(1 + z**2),
+    hypotenuse_excess: lambda z: sympy.sqrt(1 + z**2) - 1,
+    hypotenuse_unit: lambda z: z / sympy.sqrt(1 + z**2),
+    hypotenuse_inverse: lambda z: 1 / sympy.sqrt(1 + z**2),
+    log_hypotenuse: lambda z: sympy.log(1 + z**2) / 2,
+    magnitude: sympy.Abs,
+    sign_of: sympy.sign,
+    maximum: sympy.Max,
+    minimum: sympy.Min,
+    exceeds: lambda a, b: sympy.Piecewise((1, a > b), (0, True)),
+    log_ratio: lambda a, b: sympy.log(a / b),
+    xlogy: lambda a, b: a if a == 0 else a * sympy.log(b),
+    xexpy: lambda a, b: a * sympy.exp(b),
+    power: lambda b, e: b**e,
+}

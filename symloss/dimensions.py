@@ -15,8 +15,7 @@ from symloss.kernel import Apply, Constant, Input, Value, result_kind
 
 Dims = tuple[str, ...]
 _OVER_LAST = frozenset({"sum_over_axis", "max_over_axis"})
-_ROWS_OF_LAST = frozenset({"dot", "take_label"})
-_SCALARS = frozenset({"axis_size", "closeness", "smallest_normal"})
+_WITHOUT_DIMS = frozenset({"dot", "take_label", "axis_size", "closeness", "smallest_normal"})
 _LETTERS = "ijlmnopqrs"
 
 
@@ -61,9 +60,7 @@ class Values:
         """The position of an operation's result, its operands expanded to common dimensions."""
         if operation in _OVER_LAST:
             return self.reduce(operation, operands[0], self._last(operands[0]), name=name)
-        if operation in _ROWS_OF_LAST:
-            return self._result(operation, operands, (), name, layout)
-        if operation in _SCALARS:
+        if operation in _WITHOUT_DIMS:
             return self._result(operation, operands, (), name, layout)
         if operation == "is_first_maximum" and self.dims(operands[0]):
             return self._result(operation, operands, self.dims(operands[0]), name, layout)
@@ -126,10 +123,12 @@ class Values:
         if self.dims(base) == dims:
             return base
         ordered = tuple(sorted(dims, key=self._order))
-        value = self.values[base]
         if ordered == dims:
-            return self.record(Apply("relabel", (base,), ",".join(dims)), value.kind, "", dims)
+            return self._labelled(base, dims)
         return self.relabel(self.transpose(base, [dims.index(dim) for dim in ordered]), ordered)
+
+    def _labelled(self, base: int, dims: Dims) -> int:
+        return self.record(Apply("relabel", (base,), ",".join(dims)), self.values[base].kind, "", dims)
 
     def transpose(self, position: int, order: Sequence[int]) -> int:
         """The value with its dimensions in another order, and named in order."""
@@ -170,7 +169,7 @@ class Values:
         order = [place for place, other in enumerate(dims) if other != dim] + [dims.index(dim)]
         moved = self.transpose(position, order)
         labels = tuple(dims[place] for place in order)
-        return self.record(Apply("relabel", (moved,), ",".join(labels)), self.values[moved].kind, "", labels)
+        return self._labelled(moved, labels)
 
     def in_order(self, position: int) -> int:
         """A value whose dimensions are out of order, with them in order."""
@@ -217,5 +216,4 @@ class Values:
         names = self._first_numbers((*kept, first))
         found = self._result("diagonal", (self._base(position),), names, "", "")
         labels = (*kept, first)
-        labelled = self.record(Apply("relabel", (found,), ",".join(labels)), self.values[found].kind, "", labels)
-        return self.in_order(labelled) if labels != names else found
+        return self.in_order(self._labelled(found, labels)) if labels != names else found

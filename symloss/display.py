@@ -28,7 +28,7 @@ from symloss.declare import (
 from symloss.declare.axes import sum_over
 from symloss.declare.binders import Binder, IsLargest, Largest, Restricted, Share, SoftmaxComplement
 from symloss.declare.nodes import Apart, Bracket, fresh_index
-from symloss.shown import Comparison, Iverson, Over
+from symloss.shown import Comparison, Iverson, Joined, Over
 
 # How symloss's own names are written, unless the loss has a symbol written so.
 _LETTERS = {"y_true": "y", "y_pred": "ŷ", "residual": "r", "margin": "m", "vector": "v"}
@@ -148,10 +148,14 @@ class Notation:
 
     def _comparison(self, node: Expr) -> Expr:
         """A bracket's condition, not evaluated."""
-        if isinstance(node, Bracket):
-            condition = node.condition
-            return Comparison(*map(self.shown, condition.args), Symbol(condition.rel_op))
-        return Comparison(*map(self.shown, node.args), Symbol("!="))
+        if not isinstance(node, Bracket):
+            return Comparison(*map(self.shown, node.args), Symbol("!="))
+        return self._condition(node.condition)
+
+    def _condition(self, condition: Basic) -> Expr:
+        if isinstance(condition, sympy.And | sympy.Or):
+            return Joined(Symbol(type(condition).__name__.lower()), *map(self._condition, condition.args))
+        return Comparison(*map(self.shown, condition.args), Symbol(condition.rel_op))  # type: ignore[attr-defined]
 
     def _restricted(self, body: Expr, index: Expr) -> tuple[Expr, list[Expr]]:
         """A body and the conditions on the index that brackets in it put."""
@@ -250,24 +254,12 @@ def _quotient(a: Expr, b: Expr) -> Expr:
 
 
 _ATOMS = {
+    **atoms.TEXTBOOK,
     atoms.softplus: Function("softplus"),
     atoms.sigmoid: Function("sigma"),
-    atoms.exp_minus_one: lambda x: sympy.exp(x) - 1,
-    atoms.exp_excess: lambda x: sympy.exp(x) - 1 - x,
-    atoms.logcosh: lambda x: sympy.log(sympy.cosh(x)),
-    atoms.tangent_h: sympy.tanh,
-    atoms.secant_h: sympy.sech,
-    atoms.hypotenuse: lambda z: sympy.sqrt(1 + z**2),
-    atoms.hypotenuse_excess: lambda z: sympy.sqrt(1 + z**2) - 1,
-    atoms.hypotenuse_unit: lambda z: z / sympy.sqrt(1 + z**2),
-    atoms.hypotenuse_inverse: lambda z: 1 / sympy.sqrt(1 + z**2),
-    atoms.log_hypotenuse: lambda z: sympy.log(1 + z**2) / 2,
-    atoms.magnitude: sympy.Abs,
     atoms.sign_of: Function("sign"),
     atoms.maximum: Function("max"),
     atoms.minimum: Function("min"),
-    atoms.exceeds: lambda a, b: sympy.Piecewise((1, a > b), (0, True)),
-    atoms.log_ratio: lambda a, b: sympy.log(a / b),
     atoms.ratio_excess: lambda a, b: a / b - 1 - sympy.log(a / b),
     atoms.hypotenuse_gain: lambda a, b: b * (sympy.sqrt(a**2 + b**2) - b),
     atoms.hypotenuse_leg: lambda a, b: a * b / sympy.sqrt(a**2 + b**2),
@@ -282,9 +274,6 @@ _ATOMS = {
     atoms.exp_difference: lambda a, y, b: sympy.exp(a) - y * sympy.exp(b),
     atoms.over: _quotient,
     atoms.finite_over: _quotient,
-    atoms.xlogy: lambda a, b: a * sympy.log(b),
-    atoms.xexpy: lambda a, b: a * sympy.exp(b),
-    atoms.power: lambda b, e: b**e,
     atoms.power_quotient: lambda b, e, n, u: u * b ** (e - n),
     clamp: Function("clip"),
     ratio: _quotient,
@@ -299,13 +288,9 @@ DEFINED: dict[type[Basic], str] = {
     clamp: r"\operatorname{clip}(x, a, b) = \min(\max(x, a), b) \text{, differentiated at the limited point}",
 }
 _EVALUABLE = {
-    atoms.softplus: lambda x: sympy.log(1 + sympy.exp(x)),
-    atoms.sigmoid: lambda x: 1 / (1 + sympy.exp(-x)),
+    **atoms.TEXTBOOK,
     atoms.sigmoid_minus_label: lambda x, c: 1 / (1 + sympy.exp(-x)) - c,
     atoms.sigmoid_contrast: lambda x, p, q: p / (1 + sympy.exp(-x)) - q / (1 + sympy.exp(x)),
-    atoms.sign_of: sympy.sign,
     stop_gradient: lambda x: x,
-    atoms.maximum: sympy.Max,
-    atoms.minimum: sympy.Min,
     clamp: lambda x, lower, upper: sympy.Min(sympy.Max(x, lower), upper),
 }

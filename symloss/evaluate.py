@@ -111,13 +111,18 @@ class _Reading:
                 left, right = (self._place(index, places) for index in node.args)  # type: ignore[arg-type]
                 return sympy.Integer((left == right) == isinstance(node, Delta))
             case Bracket():
-                sides = [_float(self.number(side, places)) for side in node.condition.args]
-                return sympy.Integer(bool(node.condition.func(*sides)))
+                return sympy.Integer(self._holds(node.condition, places))
             case Restricted():
                 is_member = self.number(node.args[0], places) == 1
                 return _float(self.number(node.args[1], places)) if is_member else sympy.Float("-inf")
         assert isinstance(node, Binder)
         return self._binder(node, places)
+
+    def _holds(self, condition: Basic, places: Places) -> bool:
+        if isinstance(condition, sympy.And | sympy.Or):
+            parts = [self._holds(part, places) for part in condition.args]
+            return all(parts) if isinstance(condition, sympy.And) else any(parts)
+        return bool(condition.func(*(_float(self.number(side, places)) for side in condition.args)))
 
     def _place(self, index: Expr, places: Places) -> int:
         if isinstance(index, Index):
@@ -127,13 +132,9 @@ class _Reading:
     def _binder(self, node: Binder, places: Places) -> Expr:
         bound = fresh_index(node.axis, node, *places)
         body = node.body(bound)
-        entries = [_mpf(self.number(body, {**places, bound: place})) for place in range(self.sizes[node.axis.name])]
+        entries = [self.number(body, {**places, bound: place}) for place in range(self.sizes[node.axis.name])]
         own = entries[self._place(node.at, places)] if len(node.args) > 2 else None
         return _float(_VECTORS[type(node)](entries, own) if own is not None else _WHOLE[type(node)](entries))
-
-
-def _mpf(value: mpmath.mpf) -> mpmath.mpf:
-    return mpmath.mpf(value)
 
 
 def _share(entries: list[mpmath.mpf], own: mpmath.mpf) -> mpmath.mpf:

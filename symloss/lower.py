@@ -18,9 +18,9 @@ from sympy.logic import boolalg
 
 from symloss import stable_forms
 from symloss.atoms import exceeds, hypotenuse_inverse, magnitude, power_quotient, secant_h, xexpy
-from symloss.declare import Axis, Bracket, ClassLabel, Delta, Element, Index, Node, Total, clamp, stop_gradient
+from symloss.declare import Axis, ClassLabel, Element, Index, Node, Total, clamp, stop_gradient
 from symloss.declare.binders import Share, ShareComplement
-from symloss.declare.nodes import Apart
+from symloss.declare.nodes import Mark
 from symloss.derive import Derivation
 from symloss.errors import UnsupportedError
 from symloss.kernel import Apply, Kernel
@@ -279,7 +279,7 @@ class Lowering(IndexedLowering):
     def _product(self, expression: Expr) -> int:
         coefficient, rest = expression.as_coeff_Mul()
         factors = list(sympy.Mul.make_args(rest))
-        masks = [factor for factor in factors if isinstance(factor, Delta | Apart | Bracket)]
+        masks = [factor for factor in factors if isinstance(factor, Mark)]
         if masks:
             others = sympy.Mul(coefficient, *[factor for factor in factors if factor not in masks])
             return self.apply("select", self.flags(masks), self.lower(others), self.constant(0))

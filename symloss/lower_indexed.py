@@ -11,31 +11,31 @@ from collections.abc import Callable
 import sympy
 from sympy import Expr
 from sympy.core.basic import Basic
+from sympy.logic import boolalg
 
 from symloss.declare import Axis, Bracket, Delta, Element, Index, LogSumExp, Loss, Softmax, Total
 from symloss.declare.binders import Binder, IsLargest, Largest, Restricted
-from symloss.declare.nodes import Apart, free_indices
+from symloss.declare.nodes import Apart, Mark, bracket, free_indices
 from symloss.derive import Derivation
 from symloss.differentiate import VECTOR
 from symloss.dimensions import Dims, Values, dimension
+from symloss.errors import UnsupportedError
 from symloss.intermediates import Definition
 from symloss.kernel import Apply, Input
 from symloss.stages import ROW_WEIGHT
 
 _LETTER = "k"
+_RELATIONS = {sympy.Eq: "equal", sympy.StrictLessThan: "below", sympy.LessThan: "at_most"}
 
 
 class IndexedLowering(Values):
     """The part of lowering that knows of indices; subclasses lower scalar expressions."""
 
     lower: Callable[[Basic], int]
-    condition: Callable[[Basic], int]
 
     def __init__(self, derivation: Derivation) -> None:
         self.loss: Loss = derivation.loss
-        names = ["y_pred", "y_true", *(item.name for item in self.loss.extra_inputs)]
-        axes = [axis.name for name in names for axis in self.loss.axes_of_data(name)]
-        super().__init__(list(dict.fromkeys(axes)))
+        super().__init__([axis.name for axis in self.loss.axes])
         self.definitions: dict[str, Definition] = {item.symbol.name: item for item in derivation.definitions}
         self._expressions: dict[Basic, int] = {}
 
@@ -134,7 +134,7 @@ class IndexedLowering(Values):
         match expression:
             case Element():
                 return self._element(expression)
-            case Delta() | Apart() | Bracket():
+            case Mark():
                 return self.apply("select", self.flag(expression), self.constant(1), self.constant(0), name="one_hot")
             case Restricted():
                 flag = self.flags(sympy.Mul.make_args(expression.args[0]))
@@ -160,10 +160,11 @@ class IndexedLowering(Values):
                 labels[place] = self._dim(index)
         for place, index in enumerate(element.indices):
             if not isinstance(index, Index):
-                return self._taken(self._labelled(position, tuple(labels)), labels[place], index)
-        return self._labelled(position, tuple(labels))
+                return self._taken(self._at(position, tuple(labels)), labels[place], index)
+        return self._at(position, tuple(labels))
 
-    def _labelled(self, position: int, labels: Dims) -> int:
+    def _at(self, position: int, labels: Dims) -> int:
+        """An array at indices, its diagonal where two are the same."""
         if len(set(labels)) < len(labels):
             first = self.dims(position)
             return self.diagonal(position, first[-2], first[-1])
@@ -196,12 +197,15 @@ class IndexedLowering(Values):
         return self.input(str(label.name), "row")  # type: ignore[attr-defined]
 
     def _axis_size(self, axis: Axis) -> int:
-        names = ["y_pred", "y_true", *(item.name for item in self.loss.extra_inputs)]
-        name = next(name for name in names if axis in self.loss.axes_of_data(name))
-        axes = self.loss.axes_of_data(name)
-        layout = str(axes.index(axis) - len(axes))
+        entries, place = self._array_over(axis)
         size = "size" if len(self.axes) == 1 else f"size_{axis.name.lower()}"
-        return self.apply("axis_size", self.input(name, "element"), name=size, layout="" if layout == "-1" else layout)
+        return self.apply("axis_size", entries, name=size, layout="" if place == -1 else str(place))
+
+    def _array_over(self, axis: Axis) -> tuple[int, int]:
+        """An input that has an axis, and the place of that, counted from the end."""
+        name = self.loss.axes[axis]
+        axes = self.loss.axes_of_data(name)
+        return self.input(name, "element"), axes.index(axis) - len(axes)
 
     # -- brackets --------------------------------------------------------------------------------------------------
 
@@ -214,8 +218,10 @@ class IndexedLowering(Values):
 
     def flag(self, node: Basic) -> int:
         """Whether a bracket holds."""
+        if not isinstance(node, Mark):
+            raise UnsupportedError(f"{node} is no condition; write it with bracket(…)")
         if isinstance(node, Bracket):
-            return self.lower(node.condition)
+            return self._condition_of(node)
         if isinstance(node, Apart):
             return self.apply("logical_not", self.flag(Delta(*node.args)))
         left, right = node.args
@@ -229,17 +235,21 @@ class IndexedLowering(Values):
         places = self._read_at(self.positions(index.axis), {self._index(index.axis, 0): index})  # type: ignore[attr-defined]
         return self.apply("equal", places, self.label(label), name="is_label")  # type: ignore[arg-type]
 
+    def _condition_of(self, node: Bracket) -> int:
+        if not isinstance(node.condition, boolalg.Or):
+            return self.lower(node.condition)
+        first, *others = (self.flags(sympy.Mul.make_args(bracket(part))) for part in node.condition.args)
+        for other in others:
+            first = self.apply("logical_or", first, other)
+        return first
+
     def positions(self, axis: Axis) -> int:
         """0, 1, 2, … along an axis."""
         return self._over_axis("positions", axis)
 
     def _over_axis(self, operation: str, axis: Axis) -> int:
-        names = ["y_pred", "y_true", *(item.name for item in self.loss.extra_inputs)]
-        name = next(name for name in names if axis in self.loss.axes_of_data(name))
-        axes = self.loss.axes_of_data(name)
-        entries = self.input(name, "element")
-        layout = str(axes.index(axis) - len(axes))
-        return self._result(operation, (entries,), (dimension(axis.name, 0),), "", layout)
+        entries, place = self._array_over(axis)
+        return self._result(operation, (entries,), (dimension(axis.name, 0),), "", str(place))
 
     def _label_flag(self) -> int:
         entries, label = self.input("y_pred", "element"), self.input("y_true", "row")
@@ -365,7 +375,7 @@ class IndexedLowering(Values):
 
     def _key(self, factor: Expr, index: Index) -> tuple[str, Index, Expr, int] | None:
         """Of a bracket that compares a key at two indices: the relation, the other index, the key and its sign."""
-        if not isinstance(factor, Bracket):
+        if not isinstance(factor, Bracket) or type(factor.condition) not in _RELATIONS:
             return None
         left, right = factor.condition.args
         mine = [side for side in (left, right) if side.has(index)]
@@ -378,9 +388,7 @@ class IndexedLowering(Values):
         here = next(iter(letters))
         if here.axis != index.axis or other.xreplace({here: index}) != own:
             return None
-        if isinstance(factor.condition, sympy.Ne):
-            return None
-        relation = {sympy.Eq: "equal", sympy.StrictLessThan: "below", sympy.LessThan: "at_most"}[type(factor.condition)]
+        relation = _RELATIONS[type(factor.condition)]
         return relation, here, own, 1 if own is left or relation == "equal" else -1
 
     def log_sum_exp_in_sorted_order(self, node: LogSumExp) -> int | None:

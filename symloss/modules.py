@@ -165,7 +165,7 @@ def _shapes(loss: Loss) -> dict[str, Any]:
     arrays += [_array(item.name, item.domain, loss) for item in loss.extra_inputs]
     rank = len(arrays[0]["axes"])
     return {
-        "coupled": is_coupled(loss),
+        "coupled": loss.is_coupled,
         "rank": rank,
         "rows": loss.rows.axis.name if loss.rows is not None else None,
         "takes_axis": rank == 1,
@@ -178,22 +178,12 @@ def _shapes(loss: Loss) -> dict[str, Any]:
 def _no_start(mathematics: Mathematics) -> str:
     """Why no best constant is computed; empty where one is."""
     loss = mathematics.loss
-    if is_coupled(loss):
+    if loss.is_coupled:
         return "the loss compares predictions with each other, or has inputs that a constant cannot match"
     bends = loss.full_expression.has(Largest, sympy.Max, sympy.Min, sympy.Abs)
     if not loss.is_elementwise and bends and mathematics.derivation.start_statistic is None:
         return "the loss over an axis has kinks, where Newton steps do not find the minimum"
     return ""
-
-
-def is_coupled(loss: Loss) -> bool:
-    """Whether arguments differ in their axes, or samples in one array depend on each other."""
-    if loss.is_elementwise:
-        return False
-    own = loss.axes_of_data("y_pred")
-    others = any(loss.axes_of_data(item.name) for item in loss.extra_inputs)
-    is_plain = isinstance(loss.y_true, ClassLabel) or loss.axes_of_data("y_true") == own
-    return len(own) > 1 or others or not is_plain or isinstance(loss.y_true, Identifiers) or loss.rows is not None
 
 
 def _array(name: str, domain: Domain, loss: Loss) -> dict[str, Any]:

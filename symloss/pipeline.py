@@ -342,9 +342,8 @@ def certify(
 def is_measurable(form: Loss) -> bool:
     """Whether certificates are made of a loss: not of those that compare entries or whose arguments differ in axes."""
     from symloss.verify.oracle import compares_entries
-    from symloss.verify.probes import is_coupled
 
-    return not (is_coupled(form) or compares_entries(form))
+    return not (form.is_coupled or compares_entries(form))
 
 
 def _are_measurable(names: Iterable[str]) -> None:

@@ -38,6 +38,18 @@ class Comparison(Shown):
         return _row(printer, left, f" {_RELATIONS[str(relation)][1]} ", right)
 
 
+class Joined(Shown):
+    """Conditions of which one holds, or all; ``args`` are "or" or "and" and the conditions."""
+
+    def _latex(self, printer: Any) -> str:
+        word, *parts = self.args
+        return rf" \text{{ {word} }} ".join(map(printer.doprint, parts))
+
+    def _pretty(self, printer: Any) -> Any:
+        word, *parts = self.args
+        return _row(printer, *_separated(parts, f" {word} "))
+
+
 class Iverson(Shown):
     """``[condition, …]``: one where all conditions hold."""
 

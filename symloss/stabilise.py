@@ -8,7 +8,7 @@ from sympy.core.basic import Basic
 
 from symloss.declare.axes import sum_over
 from symloss.declare.binders import Binder, Norm, Total, Unit
-from symloss.declare.nodes import Apart, Bracket, Delta, Element, Index, fresh_index
+from symloss.declare.nodes import Element, Index, Mark, fresh_index
 from symloss.rules import FINISHING, LIFTING, vectors
 from symloss.rules.rule import Rule, apply_rules
 
@@ -27,7 +27,7 @@ def finish(expression: Expr, fired: list[str] | None = None) -> Expr:
 
 def _rewrite(expression: Expr, rules: tuple[Rule, ...], fired: list[str]) -> Expr:
     """Bottom up; binders are opened and closed so that no rule ever sees a bound index."""
-    if isinstance(expression, Element | Index | Delta | Apart | Bracket) or not expression.args:
+    if isinstance(expression, Element | Index | Mark) or not expression.args:
         return expression
     if expression.is_number:  # evaluated, not computed
         return expression

@@ -76,8 +76,7 @@ class Reading:
                 left, right = (self.place(index, places) for index in node.args)
                 return self.number((left == right) == isinstance(node, Delta))
             case Bracket():
-                sides = [self.read(side, places).value for side in node.condition.args]
-                return self.number(RELATIONS[type(node.condition)](*sides))
+                return self.number(self.holds(node.condition, places))
             case stop_gradient():
                 return self.number(self.read(node.args[0], places).value)
             case Total() | Largest() | Norm():
@@ -99,6 +98,12 @@ class Reading:
                 pick = max if isinstance(node, sympy.Max) else min
                 return pick(parts, key=lambda part: part.value)
         return FUNCTIONS[type(node)](parts[0])
+
+    def holds(self, condition, places):
+        if isinstance(condition, sympy.And | sympy.Or):
+            parts = [self.holds(part, places) for part in condition.args]
+            return all(parts) if isinstance(condition, sympy.And) else any(parts)
+        return RELATIONS[type(condition)](*(self.read(side, places).value for side in condition.args))
 
     def product(self, node, places):
         marks = [factor for factor in node.args if isinstance(factor, Delta | Apart | Bracket)]

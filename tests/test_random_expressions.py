@@ -106,7 +106,7 @@ class Source:
 
     def condition(self, index, others):
         """A condition on the index that holds where it equals another index, or none."""
-        kind = self.pick("none", "order", "place", "same", "other")
+        kind = self.pick("none", "order", "place", "same", "other", "either")
         if kind == "none" or not others:
             return None
         other = self.pick(*others)
@@ -117,6 +117,7 @@ class Source:
             "place": index <= other,
             "same": Eq(y_true[index], y_true[other]),
             "other": Ne(index, other),
+            "either": (y_true[index] < y_true[other]) | Eq(index, other),
         }[kind]
 
 

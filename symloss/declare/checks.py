@@ -123,14 +123,14 @@ def _indices(loss: Loss) -> None:
         for place, (index, axis) in enumerate(zip(node.indices, axes, strict=True)):
             if isinstance(index, Index) and index.axis != axis:
                 raise DeclarationError(
-                    f"{_shown(node)} is indexed by {index.letter} of axis {index.axis}, "
+                    f"{node.data} is indexed by an index of axis {index.axis}, "
                     f"but axis {place + 1} of {node.data} is {axis}; take an index of {axis}"
                 )
 
 
 def _shown(node: Element) -> str:
-    letters = [index.letter if isinstance(index, Index) else str(index) for index in node.indices]
-    return f"{node.data}[{', '.join(letters)}]"
+    letters = [str(index.axis).lower() if isinstance(index, Index) else str(index) for index in node.indices]
+    return f"{node.data}[{', '.join(letters)}]"  # binders have taken the author's letters
 
 
 def _no_jumping_brackets(expression: Expr, prediction: Symbol) -> None:
@@ -139,7 +139,7 @@ def _no_jumping_brackets(expression: Expr, prediction: Symbol) -> None:
     for node in held.atoms(Bracket):
         if node.has(prediction):
             raise DeclarationError(
-                f"the bracket [{node.condition}] of predictions jumps; use Max, Abs or max_over, "
+                "a bracket of predictions makes the value jump; use Max, Abs or max_over, "
                 "or stop_gradient(…) where it only weighs other terms"
             )
 

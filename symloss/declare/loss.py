@@ -183,23 +183,42 @@ class Loss:
 
     def axes_of_data(self, name: str) -> tuple[Axis, ...]:
         """The axes that an argument has within one sample: those of its domain, else those it is indexed by."""
-        domains = {
-            "y_true": self.y_true,
-            "y_pred": self.y_pred,
-            **{item.name: item.domain for item in self.extra_inputs},
-        }
-        declared = axes_of(domains[name]) if name in domains else ()
-        if declared:
-            return tuple(map(Axis, declared))
+        return self._axes_by_name.get(name, ())
+
+    @cached_property
+    def _axes_by_name(self) -> dict[str, tuple[Axis, ...]]:
+        """The axes of every argument, y_pred first."""
+        domains = {"y_pred": self.y_pred, "y_true": self.y_true}
+        domains |= {item.name: item.domain for item in self.extra_inputs}
+        return {name: tuple(map(Axis, axes_of(domain))) or self._axes_used(name) for name, domain in domains.items()}
+
+    def _axes_used(self, name: str) -> tuple[Axis, ...]:
         used = [node for node in self.full_expression.atoms(Element) if node.data.name == name]
         found = {tuple(index.axis for index in node.indices) for node in used if _is_indexed_by_indices(node)}
         return min(found, key=str, default=())
 
     @cached_property
+    def axes(self) -> dict[Axis, str]:
+        """Every axis that an argument has, and the first argument that has it."""
+        found: dict[Axis, str] = {}
+        for name, axes in self._axes_by_name.items():
+            for axis in axes:
+                found.setdefault(axis, name)
+        return found
+
+    @cached_property
     def has_one_axis(self) -> bool:
         """Whether y_pred has one axis and every other argument has that one or none."""
-        names = ["y_true", "y_pred", *(item.name for item in self.extra_inputs)]
-        return self.rows is None and len({axis for name in names for axis in self.axes_of_data(name)}) == 1
+        return self.rows is None and len(self.axes) == 1
+
+    @cached_property
+    def is_coupled(self) -> bool:
+        """Whether arguments over axes differ in theirs, or samples in one array depend on each other."""
+        own = self.axes_of_data("y_pred")
+        has_arrays = any(self.axes_of_data(item.name) for item in self.extra_inputs)
+        is_label = isinstance(self.y_true, ClassLabel) and not self.y_true.over
+        is_alike = is_label or (self.axes_of_data("y_true") == own and not isinstance(self.y_true, Identifiers))
+        return bool(own) and (len(own) > 1 or has_arrays or self.rows is not None or not is_alike)
 
     @property
     def is_elementwise(self) -> bool:

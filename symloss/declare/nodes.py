@@ -107,36 +107,41 @@ class Element(Node):
         return self.data.is_positive  # type: ignore[no-any-return]
 
 
-class _Bracket(Node):
-    """One where a condition holds, else zero; its own square, with derivative zero."""
+class Mark(Node):
+    """Iverson bracket: one where a condition holds, else zero; its own square, with derivative zero."""
 
     is_nonnegative = True
     is_integer = True
-
-
-class Delta(_Bracket):
-    """Iverson bracket ``[i = j]`` of two indices, or of an index and a label."""
-
-    def __new__(cls, left: Expr, right: Expr) -> Expr:
-        if left == right:
-            return Integer(1)
-        return Node.__new__(cls, *sorted((left, right), key=sympy.default_sort_key))
-
-
-class Apart(_Bracket):
-    """Iverson bracket ``[i != j]`` of two indices, or of an index and a label; a mask, never one minus another."""
-
-    def __new__(cls, left: Expr, right: Expr) -> Expr:
-        if left == right:
-            return Integer(0)
-        return Node.__new__(cls, *sorted((left, right), key=sympy.default_sort_key))
 
     def _eval_power(self, exponent: Expr) -> Expr | None:
         return self if exponent.is_positive else None
 
 
-class Bracket(_Bracket):
-    """Iverson bracket of data: ``[a = b]``, ``[a != b]``, ``[a < b]``, ``[a <= b]``. Build it with :func:`bracket`."""
+class _OfPlaces(Mark):
+    """A mark of two indices, or of an index and a label."""
+
+    if_equal: Integer
+
+    def __new__(cls, left: Expr, right: Expr) -> Expr:
+        if left == right:
+            return cls.if_equal
+        return Node.__new__(cls, *sorted((left, right), key=sympy.default_sort_key))
+
+
+class Delta(_OfPlaces):
+    """``[i = j]``; sums over it collapse."""
+
+    if_equal = Integer(1)
+
+
+class Apart(_OfPlaces):
+    """``[i != j]``: a mask, never one minus another mark."""
+
+    if_equal = Integer(0)
+
+
+class Bracket(Mark):
+    """``[a = b]``, ``[a != b]``, ``[a < b]`` or ``[a <= b]`` of data, or an or of these; see :func:`bracket`."""
 
     def __new__(cls, condition: Basic) -> Expr:
         if condition in (sympy.true, sympy.false):
@@ -144,12 +149,9 @@ class Bracket(_Bracket):
         return cast("Expr", Node.__new__(cls, condition))  # type: ignore[call-arg]
 
     @property
-    def condition(self) -> Relational:
-        """The comparison."""
+    def condition(self) -> Relational | boolalg.Or:
+        """The comparison, or several of which one holds."""
         return self.args[0]  # type: ignore[return-value]
-
-    def _eval_power(self, exponent: Expr) -> Expr | None:
-        return self if exponent.is_positive else None
 
 
 def bracket(condition: Basic) -> Expr:
@@ -160,14 +162,15 @@ def bracket(condition: Basic) -> Expr:
     Raises DeclarationError for anything that is no comparison.
     """
     condition = sympy.sympify(condition)
-    if isinstance(condition, bool) or condition in (sympy.true, sympy.false):
-        return Integer(1 if condition == sympy.true or condition is True else 0)
+    if isinstance(condition, boolalg.Not):
+        condition = boolalg.to_nnf(condition, simplify=False)  # the opposite comparisons, joined the other way
     if isinstance(condition, boolalg.And):
         return sympy.Mul(*map(bracket, condition.args))
     if isinstance(condition, boolalg.Or):
-        return 1 - sympy.Mul(*[1 - bracket(argument) for argument in condition.args])
-    if isinstance(condition, boolalg.Not):
-        return 1 - bracket(condition.args[0])  # SymPy negates comparisons itself
+        list(map(bracket, condition.args))  # each must be a condition
+        return Bracket(condition)
+    if condition in (sympy.true, sympy.false):
+        return Bracket(condition)
     if not isinstance(condition, Relational):
         raise DeclarationError(f"bracket({condition}) is no comparison; write Eq(a, b), Ne(a, b), a < b, a <= b, …")
     left, right = condition.args

@@ -250,9 +250,7 @@ def from_ordinals(numbers: Array, dtype: type[np.floating[Any]]) -> Array:
 def _elementwise(loss: Loss, parameters: dict[str, float], count: int, floats: _Floats) -> Batch:
     pred_domain = entries_of(loss.y_pred)
     y_true = _targets(loss.y_true, count, floats)
-    extras = {
-        item.name: _mixed(count, entries_of(item.domain), floats).astype(floats.dtype) for item in loss.extra_inputs
-    }
+    extras = _extras(loss, count, floats)
     groups = [
         lambda part: floats.any_size(len(part), pred_domain),
         lambda part: floats.human(len(part), pred_domain),
@@ -322,9 +320,7 @@ def _at_landmarks(values: Array, domain: Interval, parameters: dict[str, float],
 def _over_axis(loss: Loss, parameters: dict[str, float], count: int, size: int, floats: _Floats) -> Batch:
     y_true = _labels(loss.y_true, count, size, floats)
     y_pred = _vectors(loss, y_true, count, size, floats)
-    extras = {
-        item.name: _mixed(count, entries_of(item.domain), floats).astype(floats.dtype) for item in loss.extra_inputs
-    }
+    extras = _extras(loss, count, floats)
     return Batch(y_true, y_pred, parameters, extras)
 
 

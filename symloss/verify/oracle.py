@@ -36,7 +36,7 @@ from symloss.declare import (
     sum_over,
 )
 from symloss.declare.binders import Binder, Largest, Restricted
-from symloss.declare.nodes import Apart, free_indices
+from symloss.declare.nodes import Apart, Mark, free_indices
 from symloss.verify.balls import Arithmetic, Ball, UndecidedError, arithmetic
 from symloss.verify.series import WANTED, Algebra, Series, TooShortError
 
@@ -199,7 +199,7 @@ def _entries(values: float | tuple[float, ...]) -> tuple[float, ...]:
 
 def cancel_exponentials(expression: Basic) -> Basic:
     """Every sub-expression that is rational in exponentials, with common factors cancelled by SymPy."""
-    if not expression.args or isinstance(expression, Element | Index | Delta | Apart | Bracket | Axis):
+    if not expression.args or isinstance(expression, Element | Index | Mark | Axis):
         return expression
     if isinstance(expression, sympy.tanh | sympy.cosh | sympy.sinh | sympy.sech):
         expression = expression.rewrite(sympy.exp)
@@ -391,7 +391,7 @@ class _Compiler:
     def _masked(self, body: Basic, places: dict[Index, int]) -> Reading:
         """A product that is 0 where a bracket is, whatever its other factors are."""
         factors = sympy.Mul.make_args(body)
-        flags = [factor for factor in factors if isinstance(factor, Apart | Bracket | Delta)]
+        flags = [factor for factor in factors if isinstance(factor, Mark)]
         if not flags:
             return self.compiled(body, places)
         rest = self.compiled(sympy.Mul(*[factor for factor in factors if factor not in flags]), places)

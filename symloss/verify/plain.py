@@ -10,7 +10,7 @@ from sympy.core.basic import Basic
 
 from symloss.declare import Axis, Bracket, Delta, Element, Index, Loss, Norm, Total, clamp, ratio, stop_gradient
 from symloss.declare.binders import Binder, Largest, Restricted
-from symloss.declare.nodes import Apart
+from symloss.declare.nodes import Apart, Mark
 from symloss.verify.modules import arrays
 from symloss.verify.oracle import Point, summed_over_rows
 
@@ -128,7 +128,7 @@ class _Reading:
         return self.evaluate(node.args[0]) / below
 
     def _is_fixed_zero(self, node: Basic) -> bool:
-        if isinstance(node, Bracket | Apart | Delta):
+        if isinstance(node, Mark):
             return float(self.evaluate(node)) == 0.0
         return not node.has(self.loss.pred_symbol) and float(self.evaluate(node)) == 0.0
 

@@ -55,7 +55,7 @@ def probes(loss: Loss, seed: int = 20_240_601, count: int = 24) -> list[Probe]:
 
 
 def _draw(loss: Loss, dice: random.Random, number: Draw, constants: dict[str, float] | None = None) -> Point:
-    if is_coupled(loss):
+    if loss.is_coupled:
         return _coupled(loss, dice, number, constants)
     size = None if loss.is_elementwise else CLASSES
     return Point(
@@ -65,28 +65,10 @@ def _draw(loss: Loss, dice: random.Random, number: Draw, constants: dict[str, fl
     )
 
 
-def is_coupled(loss: Loss) -> bool:
-    """Whether the arguments of a loss over axes differ in their axes, or a value per row is declared."""
-    names = ("y_true", *(item.name for item in loss.extra_inputs))
-    own = loss.axes_of_data("y_pred")
-    extras = any(loss.axes_of_data(name) for name in names[1:])
-    label = isinstance(loss.y_true, ClassLabel) and not loss.y_true.over
-    return bool(own) and (
-        len(own) > 1
-        or extras
-        or loss.rows is not None
-        or not (label or loss.axes_of_data("y_true") == own)
-        or isinstance(loss.y_true, Identifiers)
-    )
-
-
 def _coupled(loss: Loss, dice: random.Random, number: Draw, constants: dict[str, float] | None) -> Point:
     """A sample whose arguments have axes of their own."""
-    names = ["y_pred", "y_true", *(item.name for item in loss.extra_inputs)]
-    axes = list(dict.fromkeys(axis.name for name in names for axis in loss.axes_of_data(name)))
-    sizes = {axis: CLASSES - 2 * place for place, axis in enumerate(axes)}  # every identity twice, and planes
-
-    scales = _scales(loss, dice, names) if number is not _human else {}
+    sizes = {axis.name: CLASSES - 2 * place for place, axis in enumerate(loss.axes)}  # every identity twice, and planes
+    scales = _scales(loss, dice) if number is not _human else {}
 
     def entries(name: str, domain: Domain, draw: Draw) -> Entries:
         count = math.prod(sizes[axis.name] for axis in loss.axes_of_data(name))
@@ -96,12 +78,12 @@ def _coupled(loss: Loss, dice: random.Random, number: Draw, constants: dict[str,
             return tuple(float(place % 2) for place in dice.sample(range(count), count))
         if isinstance(domain, ClassLabel):
             return tuple(float(dice.randrange(sizes[domain.axis])) for _ in range(count))
-        scale = scales.get(name) if domain_is_unbounded(domain) else None
+        scale = scales.get(name) if _is_unbounded(domain) else None
         drawn = tuple(
             draw(entries_of(domain), dice) if scale is None else scale * dice.gauss(0, 1) for _ in range(count)
         )
         has_ties = name == "y_true" and dice.random() < 0.5
-        return tuple(map(float, map(round, drawn))) if has_ties or domain_is_flag(loss, name) else drawn
+        return tuple(map(float, map(round, drawn))) if has_ties or _is_flag(loss, name) else drawn
 
     extras: dict[str, Any] = {item.name: entries(item.name, item.domain, _human) for item in loss.extra_inputs}
     parameters = {item.name: _inside(item.domain, dice) for item in loss.parameters} if constants is None else constants
@@ -113,19 +95,20 @@ def _coupled(loss: Loss, dice: random.Random, number: Draw, constants: dict[str,
     )
 
 
-def domain_is_unbounded(domain: Domain) -> bool:
+def _is_unbounded(domain: Domain) -> bool:
     """Whether entries may be any numbers."""
     return entries_of(domain) == real
 
 
-def _scales(loss: Loss, dice: random.Random, names: list[str]) -> dict[str, float]:
+def _scales(loss: Loss, dice: random.Random) -> dict[str, float]:
     """A scale for all entries of an array: that of scores, or one for vectors that are compared with each other."""
     if not loss.full_expression.has(Norm) and _functions(loss):
         return {"y_pred": 10 ** dice.uniform(-12, 4)}
+    names = ("y_pred", "y_true", *(item.name for item in loss.extra_inputs))
     return dict.fromkeys(names, 10 ** dice.uniform(-100, 100))
 
 
-def domain_is_flag(loss: Loss, name: str) -> bool:
+def _is_flag(loss: Loss, name: str) -> bool:
     """Whether an extra input is a flag for each entry, so that 0 and 1 are what matters."""
     return any(item.name == name and entries_of(item.domain) == unit for item in loss.extra_inputs)
 
@@ -245,9 +228,7 @@ def _near_kinks(loss: Loss, dice: random.Random) -> Iterator[Point]:
 
 def _parameter_edges(loss: Loss, dice: random.Random) -> Iterator[Point]:
     defaults = {item.name: float(item.default) for item in loss.parameters}
-    extras = (
-        {} if is_coupled(loss) else {item.name: _human(entries_of(item.domain), dice) for item in loss.extra_inputs}
-    )
+    extras = {} if loss.is_coupled else {item.name: _human(entries_of(item.domain), dice) for item in loss.extra_inputs}
     yield _draw(loss, dice, _human, {**defaults, **extras})
     for item in () if compares_entries(loss) else loss.parameters:
         for value in _ends(item.domain):

@@ -1,0 +1,72 @@
+"""Declarations over several axes: what is refused, and conditions that are joined."""
+
+import numpy as np
+import pytest
+from sympy import Eq, Max, Ne, Or
+
+from symloss import Loss, load, y_pred, y_true
+from symloss.declare import Axis, Data, Vectors, bracket, log_sum_exp_over, max_over, real, sum_over
+from symloss.errors import DeclarationError
+from tests.jets import Reading
+
+N, D = Axis("N"), Axis("D")
+i, j, k, d = N.index("i"), N.index("j"), N.index("k"), D.index("d")
+LISTS = Vectors("N", real)
+
+
+def over_lists(expression, **given):
+    """A loss of lists of scores and labels."""
+    return Loss(name="any", summary="x", expression=expression, y_true=LISTS, y_pred=LISTS, **given)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        (y_pred[i] ** 2, "the index i is free"),
+        (sum_over(d, y_pred[d] ** 2), "index of axis D, but axis 1 of y_pred is N"),
+        (sum_over(i, sum_over(j, y_pred[i, j] ** 2)), "has 2 indices, y_pred has N"),
+        (sum_over(i, sum_over(j, bracket(y_pred[i] > y_pred[j]) * y_pred[i])), "a bracket of predictions"),
+        (
+            sum_over(i, sum_over(j, bracket(Or(y_pred[i] > y_pred[j], Eq(i, j))) * y_pred[i])),
+            "a bracket of predictions",
+        ),
+    ],
+)
+def test_wrong_use_of_an_axis_is_refused_at_declaration(expression, message):
+    """A free index, an index out of its axis, too many of them, a condition that jumps."""
+    with pytest.raises(DeclarationError, match=message):
+        over_lists(expression)
+
+
+def test_names_that_are_defined_by_each_other_are_refused():
+    """Neither could be computed first."""
+    a, b = Data("a"), Data("b")
+    with pytest.raises(DeclarationError, match="defines a, b by each other"):
+        over_lists(sum_over(i, a[i]), where={a[i]: b[i] + y_pred[i], b[i]: a[i]})
+
+
+def test_what_is_no_condition_is_refused():
+    """Arithmetic is not a bracket, alone or joined."""
+    with pytest.raises(DeclarationError, match="is no comparison"):
+        bracket(y_true[i] + 1)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        sum_over(i, max_over(j, y_pred[j], Or(y_true[j] < y_true[i], Eq(i, j)))),
+        sum_over(i, max_over(j, y_pred[j], ~((y_true[j] >= y_true[i]) & Ne(i, j)))),
+        sum_over(i, log_sum_exp_over(j, y_pred[j], Or(y_true[j] < y_true[i], Eq(i, j)))),
+        sum_over(i, sum_over(j, bracket(Or(Eq(y_true[i], y_true[j]), j < i)) * Max(0, y_pred[i] - y_pred[j]) ** 2)),
+    ],
+)
+def test_conditions_are_joined_by_or_and_not(expression):
+    """Of maxima, log-sum-exps and sums, against dense loops; members of every set differ."""
+    loss = over_lists(expression)
+    arrays = {"y_true": np.array([2.0, 1.0, 3.0, 1.0]), "y_pred": np.array([0.1, 0.5, -0.2, 0.4])}
+    exact = Reading(arrays, {"N": 4}).read(loss.full_expression, {})
+    module = load(loss).compile("numpy")
+    given = (arrays["y_true"], arrays["y_pred"])
+    assert module.loss(*given) == pytest.approx(exact.value, rel=1e-14)
+    np.testing.assert_allclose(module.gradient(*given), exact.gradient, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(module.hessian_full(*given), exact.hessian, rtol=1e-13, atol=1e-15)
