@@ -45,12 +45,18 @@ class Stages:
         self.arrays = definitions  # each uses those before it
         self.slopes: dict[Symbol, Definition] = {}
         self.changes: dict[Symbol, Expr | Definition] = {}
-        self.named: list[Definition] = []
+        self.named_slopes: list[Definition] = []
+        self.named_changes: list[Definition] = []
 
     def finished(self) -> tuple[Definition, ...]:
         """All named arrays in the form that is computed."""
-        found = [*self.arrays, *self.named]
+        found = [*self.moving, *self.named_changes]
         return tuple(replace(item, expression=finish(item.expression, self.fired)) for item in found)
+
+    @property
+    def moving(self) -> list[Definition]:
+        """All named arrays but the changes, which move no further."""
+        return [*self.arrays, *self.named_slopes]
 
     def _stable(self, expression: Expr) -> Expr:
         return lift(tidy(expression, self.loss), self.fired)
@@ -72,13 +78,15 @@ class Stages:
     @cached_property
     def gradient(self) -> Expr:
         """The derivative with respect to the entry of y_pred at ``at``."""
-        moving = [item for item in self.arrays if self._depends(item.expression)]
-        for place in range(len(moving) - 1, -1, -1):
-            item = moving[place]
-            slope = self._backwards(item.symbol, item.indices, moving[place + 1 :])
+        active = [item for item in self.arrays if self._depends(item.expression)]
+        for place in range(len(active) - 1, -1, -1):
+            item = active[place]
+            slope = self._backwards(item.symbol, item.indices, active[place + 1 :])
             if slope != 0:
-                self.slopes[item.symbol] = self._keep(f"{item.symbol.name}_slope", slope, item.indices)
-        return self._backwards(self.loss.pred_symbol, self.at, moving)
+                self.slopes[item.symbol] = self._keep(
+                    f"{item.symbol.name}_slope", slope, item.indices, self.named_slopes
+                )
+        return self._backwards(self.loss.pred_symbol, self.at, active)
 
     def _backwards(self, symbol: Symbol, at: tuple[Index, ...], later: list[Definition]) -> Expr:
         """What the loss and the later arrays, each times its slope, say of an entry."""
@@ -94,14 +102,14 @@ class Stages:
             total += body
         return self._stable(total)
 
-    def _keep(self, name: str, expression: Expr, indices: tuple[Index, ...]) -> Definition:
+    def _keep(self, name: str, expression: Expr, indices: tuple[Index, ...], named: list[Definition]) -> Definition:
         """A definition whose expression is its own name where it is worth one."""
         if sympy.count_ops(expression) == 0 and not expression.has(Element):
             return Definition(Data(name), expression, indices)
         free = free_name(name, self.loss)
         symbol = Data(free) if indices else Symbol(free, real=True)
-        self.named.append(Definition(symbol, expression, indices))
-        return Definition(symbol, self.named[-1].entry, indices)
+        named.append(Definition(symbol, expression, indices))
+        return Definition(symbol, named[-1].entry, indices)
 
     # -- second order: forwards ------------------------------------------------------------------------------------
 
@@ -121,13 +129,15 @@ class Stages:
         symbol = leaf.data if isinstance(leaf, Element) else leaf
         if symbol == self.loss.pred_symbol:
             return VECTOR[leaf.indices] if isinstance(leaf, Element) else Integer(0)
-        found = next((item for item in (*self.arrays, *self.named) if item.symbol == symbol), None)
-        if found is None or found.symbol.name.endswith("_change"):
+        found = next((item for item in self.moving if item.symbol == symbol), None)
+        if found is None:
             return Integer(0)
         if found.symbol not in self.changes:
             moved = self._stable(differentiate(found.expression, Direction(self._change)))
             self.changes[found.symbol] = (
-                self._keep(f"{found.symbol.name}_change", moved, found.indices) if moved != 0 else moved
+                self._keep(f"{found.symbol.name}_change", moved, found.indices, self.named_changes)
+                if moved != 0
+                else moved
             )
         change = self.changes[found.symbol]
         return change.at(leaf) if isinstance(change, Definition) else change
@@ -138,11 +148,11 @@ class Stages:
         gradient = self.gradient
         pred, at = self.loss.pred_symbol, self.at
         other = entry_indices(self.loss)[1]
-        arrays = {item.symbol: item for item in (*self.arrays, *self.named)}
+        arrays = {item.symbol: item for item in self.moving}
 
         def of(leaf: Expr) -> Expr:
             symbol = leaf.data if isinstance(leaf, Element) else leaf
-            if symbol in arrays and not symbol.name.endswith("_change"):
+            if symbol in arrays:
                 return tidy(differentiate(arrays[symbol].at(leaf), direction), self.loss)
             return entry_tangent(leaf, pred, other)
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sympy import Eq, Max, Ne, Or
+from sympy import Eq, Max, Ne, Or, tanh
 
 from symloss import Loss, load, y_pred, y_true
-from symloss.declare import Axis, Data, Vectors, bracket, log_sum_exp_over, max_over, real, sum_over
+from symloss.declare import Arrays, Axis, Data, Vectors, bracket, log_sum_exp_over, max_over, real, sum_over
 from symloss.errors import DeclarationError
 from tests.jets import Reading
 
@@ -70,3 +70,34 @@ def test_conditions_are_joined_by_or_and_not(expression):
     assert module.loss(*given) == pytest.approx(exact.value, rel=1e-14)
     np.testing.assert_allclose(module.gradient(*given), exact.gradient, rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(module.hessian_full(*given), exact.hessian, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["similarity", "price_change", "price_slope", "y_pred_slope", "np", "samples"])
+def test_an_array_may_have_any_name(name):
+    """Also one that ends as the names of derivatives do."""
+    named = Data(name)
+    loss = Loss(
+        name="any",
+        summary="x",
+        expression=sum_over(j, tanh(named[i, j])),
+        where={named[i, j]: sum_over(d, y_pred[i, d] * y_true[j, d]) ** 2},
+        rows=i,
+        y_true=Arrays(("N", "D"), real),
+        y_pred=Arrays(("N", "D"), real),
+    )
+    dice = np.random.default_rng(0)
+    arrays, vector = {part: dice.normal(size=(3, 2)) for part in ("y_true", "y_pred")}, dice.normal(size=(3, 2))
+    rows = [Reading(arrays, {"N": 3, "D": 2}).read(loss.full_expression, {i: place}) for place in range(3)]
+    hessian = sum(row.hessian for row in rows)
+    module, given = load(loss).compile("numpy"), (arrays["y_true"], arrays["y_pred"])
+    product = module.hessian_vector_product(*given, vector, reduction="sum")
+    np.testing.assert_allclose(product.ravel(), hessian @ vector.ravel(), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(module.hessian(*given, reduction="sum").ravel(), np.diag(hessian), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["vector", "row_weight"])
+def test_names_of_other_arrays_are_refused(name):
+    """They stand for something else in the same formulas."""
+    named = Data(name)
+    with pytest.raises(DeclarationError, match="is taken"):
+        over_lists(sum_over(i, named[i]), where={named[i]: y_pred[i] ** 2})

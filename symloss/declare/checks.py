@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from symloss.declare.loss import Loss
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+_ARRAYS_OF_DERIVATIVES = frozenset({"vector", "row_weight"})
 _JUMPING = (sympy.floor, sympy.ceiling, sympy.frac, sympy.DiracDelta)
 _SYMPY_CONTAINERS = (sympy.MatrixBase, sympy.Tuple)
 
@@ -70,7 +71,7 @@ def _definitions(loss: Loss) -> None:
         name = symbol.data.name if isinstance(symbol, Element) else getattr(symbol, "name", None)
         if name is None:
             raise DeclarationError(f"where= defines {symbol}, which is not a symbol; use Symbol('label') or label[k]")
-        identifier(name, frozenset({item.name for item in loss.symbols}))
+        identifier(name, _ARRAYS_OF_DERIVATIVES | {item.name for item in loss.symbols})
 
 
 def _roles(loss: Loss) -> None:

@@ -202,6 +202,12 @@ def free_indices(expression: Basic) -> set[Index]:
     return {index for index in expression.atoms(Index) if not index.is_bound}
 
 
+def indices_of_entries(expression: Basic) -> list[Expr]:
+    """Every index and label that an entry of an array is taken at, in a deterministic order."""
+    found = {index for entry in expression.atoms(Element) for index in entry.indices}
+    return sorted(found, key=sympy.default_sort_key)
+
+
 def outermost_nodes(expression: Basic) -> Iterator[Node]:
     """The indexed nodes that are not inside another node, in a deterministic order."""
     if isinstance(expression, Node):

@@ -29,6 +29,7 @@ from symloss.atoms import (
 )
 from symloss.declare import Delta, Element, Softmax, Total, Unit, clamp
 from symloss.declare.binders import Share, SoftmaxComplement
+from symloss.declare.nodes import indices_of_entries
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -306,7 +307,7 @@ def _minus_softmax_mean(node: Expr) -> Expr | None:
     if len(totals) != 1:
         return None
     total, entry = -totals[0], node - totals[0]
-    for at in sorted({index for item in entry.atoms(Element) for index in item.indices}, key=sympy.default_sort_key):
+    for at in indices_of_entries(entry):
         own = total.body(at)
         shares = [factor for factor in sympy.Mul.make_args(own) if isinstance(factor, Softmax)]
         if len(shares) == 1 and own == shares[0] * entry:

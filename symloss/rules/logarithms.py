@@ -10,7 +10,7 @@ from sympy import Expr
 from symloss.atoms import log_hypotenuse, log_ratio, logcosh, sigmoid, softplus
 from symloss.declare import Data, LogSoftmax, LogSumExp, Softmax, Total, sum_over
 from symloss.declare.axes import restricted
-from symloss.declare.nodes import Apart, Bracket, fresh_index
+from symloss.declare.nodes import Apart, Bracket, fresh_index, indices_of_entries
 from symloss.rules.exponentials import exponents_of, two_exponentials
 from symloss.rules.powers import one_plus_square
 from symloss.rules.rule import Rule
@@ -173,18 +173,12 @@ def _softmax_quotient(node: Expr) -> Expr | None:
             exponent = _exponent(body)
             if not isinstance(other, sympy.exp) or exponent is None:
                 continue
-            for at in sorted(_indices(other), key=sympy.default_sort_key):
+            for at in indices_of_entries(other):
                 if exponent.xreplace({index: at}) == other.args[0]:
                     rest = node / (factor * other)
                     return rest * Softmax.over(index, exponent, at)
             return node / (factor * other) * sympy.exp(other.args[0] - LogSumExp.over(index, exponent))
     return None
-
-
-def _indices(node: Expr) -> set[Expr]:
-    from symloss.declare import Element
-
-    return {index for element in node.atoms(Element) for index in element.indices}
 
 
 def _example_softmax() -> Expr:

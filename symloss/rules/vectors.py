@@ -7,7 +7,7 @@ from sympy import Expr
 
 from symloss.declare import Element, Index, Norm, Total, Unit, map_elements
 from symloss.declare.binders import Share
-from symloss.declare.nodes import fresh_index
+from symloss.declare.nodes import fresh_index, indices_of_entries
 from symloss.rules.rule import Rule
 
 
@@ -20,15 +20,10 @@ def _share(node: Expr) -> Expr | None:
             total = factor.base
             index = fresh_index(total.axis, total)
             for other in node.args:
-                ats = sorted(_indices(other), key=sympy.default_sort_key)
-                for at in ats:
+                for at in indices_of_entries(other):
                     if total.body(at) == other:
                         return node / (factor * other) * Share.over(index, total.body(index), at)
     return None
-
-
-def _indices(expression: Expr) -> set[Expr]:
-    return {index for item in expression.atoms(Element) for index in item.indices}
 
 
 def normalise_by_length(expression: Expr, fired: list[str]) -> Expr:
