@@ -37,6 +37,7 @@ Targets = Annotated[
     typer.Option("--target", "-t", help="numpy, tensorflow, docs; may be repeated or comma-separated."),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds one folder per target.")]
+Workers = Annotated[int, typer.Option("--workers", "-w", min=0, help="Processes; 0 takes one per core.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
@@ -47,6 +48,10 @@ def main() -> None:
     except SymlossError as error:
         typer.echo(f"symloss: {error}", err=True)
         sys.exit(2)
+
+
+def _processes(workers: int) -> int:
+    return workers or os.cpu_count() or 1
 
 
 def _version(wanted: bool) -> None:
@@ -160,7 +165,13 @@ def _files(count: int) -> str:
 @app.command(
     epilog="Examples: symloss verify · symloss verify huber -t numpy · symloss verify my_loss.py -o losses --json"
 )
-def verify(names: Names = None, target: Targets = None, out: Out = Path("generated"), as_json: Json = False) -> None:
+def verify(
+    names: Names = None,
+    target: Targets = None,
+    out: Out = Path("generated"),
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
     """Verify generated modules against multi-precision arithmetic, autodiff and finite differences.
 
     Without --target every target that has a folder and whose framework is installed. Exits with 1 on any failure.
@@ -170,7 +181,7 @@ def verify(names: Names = None, target: Targets = None, out: Out = Path("generat
     installed = pipeline.installed_targets()
     targets = _targets(target, tuple(name for name in installed if (out / name).is_dir()) or installed)
     with _progress("verifying", show=not as_json) as progress:
-        reports = list(pipeline.verify(names or [], targets, out, progress))
+        reports = list(pipeline.verify(names or [], targets, out, workers=_processes(workers), progress=progress))
     if as_json:
         typer.echo(json.dumps([report.as_data() for report in reports], indent=2, default=str))
     else:
@@ -225,7 +236,7 @@ def certify(
     exhaustive: Annotated[
         bool, typer.Option("--exhaustive", help="Try every float16 or float32 prediction, at the default parameters.")
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", "-w", min=0, help="Processes; 0 takes one per core.")] = 0,
+    workers: Workers = 0,
     as_json: Json = False,
 ) -> None:
     """Measure emitted code over the whole float range, in ulps of the correctly rounded truth, and say where it fails.
@@ -251,7 +262,7 @@ def certify(
                 out,
                 dtypes=dtypes,
                 points=points,
-                workers=workers or (os.cpu_count() or 1),
+                workers=_processes(workers),
                 mend=is_stored,
                 progress=progress,
             )

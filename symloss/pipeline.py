@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from symloss import catalogue, certificates, files
 from symloss.errors import DeclarationError, UnsupportedError, stage
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 CODE_TARGETS = tuple(SPELLINGS)
 TARGETS = (*CODE_TARGETS, "docs")
 Progress = Callable[[str], None]
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -269,19 +271,44 @@ def _make_packages(out: Path, targets: tuple[str, ...]) -> None:
 
 
 def verify(
-    names: Iterable[str], targets: tuple[str, ...], out: Path, progress: Progress = lambda label: None
+    names: Iterable[str],
+    targets: tuple[str, ...],
+    out: Path,
+    *,
+    workers: int = 1,
+    progress: Progress = lambda label: None,
 ) -> Iterator[Report]:
-    """Check the emitted modules in ``out``, one report per loss and target."""
+    """Check the emitted modules in ``out``, one report per loss and target, several losses at a time."""
+    _have_functions(targets)
+    tasks = [(source, form.name, targets, out) for source in sources(names) for form in _forms_in(source)]
+    for reports in _in_processes(_verified, tasks, workers):
+        progress(reports[0].loss)
+        yield from reports
+
+
+def _verified(task: tuple[Source, str, tuple[str, ...], Path]) -> list[Report]:
     from symloss.verify.checks import Examination, verify_module
 
-    _have_functions(targets)
-    for source in sources(names):
-        for loss in source.losses():
-            for form in loss.generated_forms():
-                progress(form.name)
-                examination = Examination(form)
-                for target in targets:
-                    yield verify_module(examination, target, out / target / f"{form.name}.py")
+    source, name, targets, out = task
+    examination = Examination(_form_named(name, source))
+    return [verify_module(examination, target, out / target / f"{name}.py") for target in targets]
+
+
+def _in_processes(work: Callable[[Task], Result], tasks: list[Task], workers: int) -> Iterator[Result]:
+    """The results of all tasks in their order, worked on by several processes."""
+    if workers <= 1 or len(tasks) == 1:
+        yield from map(work, tasks)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, tasks)
+
+
+def _forms_in(source: Source) -> list[Loss]:
+    return [form for loss in source.losses() for form in loss.generated_forms()]
+
+
+def _form_named(name: str, source: Source) -> Loss:
+    return next(form for form in _forms_in(source) if form.name == name)
 
 
 # -- certify -----------------------------------------------------------------------------------------------------------
@@ -323,20 +350,13 @@ def certify(
     tasks = [
         (source, form.name, target, dtypes, points, out, mend)
         for source in sources(names)
-        for loss in source.losses()
-        for form in loss.generated_forms()
+        for form in _forms_in(source)
         if is_measurable(form)
         for target in targets
     ]
-    if workers <= 1 or len(tasks) == 1:
-        for task in tasks:
-            progress(task[1])
-            yield _examined(task)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for examined in pool.map(_examined, tasks):
-            progress(examined.loss)
-            yield examined
+    for examined in _in_processes(_examined, tasks, workers):
+        progress(examined.loss)
+        yield examined
 
 
 def is_measurable(form: Loss) -> bool:
@@ -366,8 +386,7 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
     from symloss.verify.oracle import Oracle
 
     source, name, target, dtypes, points, out, mend = task
-    forms = [form for loss in source.losses() for form in loss.generated_forms()]
-    form = next(form for form in forms if form.name == name)
+    form = _form_named(name, source)
     oracle = Oracle(form)
     module = open_module(form, target, out / target / f"{name}.py")
     if mend:

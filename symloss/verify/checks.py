@@ -23,7 +23,7 @@ from symloss.verify.probes import probes
 from symloss.verify.report import Failure, Report, cause_of
 
 LIMIT = 16.0  # ulps of the result, times 1 + S
-LIMIT_COMPARED = 128.0  # where entries are compared with each other, and roundings of all pairs add up
+LIMIT_COMPARED = 32.0  # where entries are compared with each other, and roundings of all pairs add up
 _SMALLEST = 4 * 5e-324
 _FLUSHED = 4 * float(np.finfo(np.float64).tiny)  # TensorFlow's kernels flush subnormals to zero
 _LARGEST = float(np.finfo(np.float64).max)
@@ -40,6 +40,7 @@ class Examination:
         self.oracle = Oracle(loss)
         self.probes = probes(loss)
         self.compares_entries = compares_entries(loss)
+        self.limit = LIMIT_COMPARED if self.compares_entries else LIMIT
         self._truths: dict[str, Truth] = {}
 
     def truth(self, point: Point) -> Truth:
@@ -122,7 +123,7 @@ def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowMo
             whole = _scale(expected, point) if examination.compares_entries else None
             for place, (number, exact) in enumerate(zip(got, expected, strict=True)):
                 size = _error(examination, point, function, place, float(number), exact, report.target, whole)
-                if size <= (LIMIT if whole is None else LIMIT_COMPARED):
+                if size <= examination.limit:
                     report.record(function, size)
                     continue
                 failure = Failure(report.loss, report.target, function, probe.group, point, float(number), float(exact))
@@ -162,7 +163,7 @@ def _error(
         return 0.0
     ulp = mpf(math.ulp(float(exact if whole is None else whole)))
     error = difference / ulp
-    if error <= (LIMIT if whole is None else LIMIT_COMPARED):
+    if error <= examination.limit:
         return float(error)
 
     def pick(truth: Truth) -> mpf:
