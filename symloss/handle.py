@@ -6,6 +6,7 @@ import linecache
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from sympy import Expr
 
@@ -19,6 +20,11 @@ from symloss.mathematics import study
 from symloss.measured import as_record, measured
 from symloss.modules import Mathematics, Provenance, module_text
 from symloss.targets import find
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from symloss.linear_predictor import LinearPredictor
 
 
 def load(loss: str | Path | Loss) -> Handle:
@@ -167,6 +173,48 @@ class Handle:
                 f"{target} is not installed ({error.name}); pip install 'symloss[{target}]'"
             ) from error
         return module
+
+    def with_linear_predictor(
+        self,
+        X: ArrayLike,
+        *,
+        offset: ArrayLike | None = None,
+        intercept: bool = False,
+        l2: ArrayLike = 0.0,
+        reduction: str = "sum",
+        **arguments: Any,
+    ) -> LinearPredictor:
+        """The loss as a function of the weights w of raw score = X w + offset, for ``scipy.optimize.minimize``.
+
+        X is dense, (…, columns), or a sparse matrix of SciPy. A loss that is declared of a prediction and has a link
+        takes the raw score through it. ``l2`` is the factor of ½ w², for all columns or one each; an ``intercept`` is
+        a last column of ones without it. ``arguments`` are parameters of the loss (``delta=1.35``) and its extra
+        inputs. Raises ValueError for arrays that are empty, not finite or of the wrong shape, TypeError for an
+        argument that the loss lacks.
+        """
+        from symloss.linear_predictor import linear_predictor
+
+        form = self._of_raw_score.declaration
+        known = [*(item.name for item in form.parameters), *(item.name for item in form.extra_inputs)]
+        for name in arguments:
+            if name not in known:
+                raise TypeError(f"{form.name} has no argument {name!r}; it has {', '.join(known) or 'none'}")
+        return linear_predictor(
+            self._of_raw_score.compile("numpy"),
+            X,
+            is_elementwise=form.is_elementwise,
+            has_one_axis=form.has_one_axis and not form.is_coupled,
+            offset=offset,
+            intercept=intercept,
+            l2=l2,
+            reduction=reduction,
+            keywords=arguments,
+        )
+
+    @property
+    def _of_raw_score(self) -> Handle:
+        """The form whose argument is a raw score, where the declaration has one, else this."""
+        return self.forms[self.declared.raw_name] if self.declared.raw_name is not None else self
 
     def _provenance(self, target: str) -> Provenance:
         call = "latex()" if target == "docs" else f"generate({target!r})"
