@@ -14,6 +14,8 @@ from symloss.declare import Delta, Loss, Node, Signs, unit
 
 _LARGEST_FRACTION = 60  # operations; together() explodes on larger ones
 
+_LARGEST_QUOTIENT = 120
+
 
 def tidy(expression: Expr, loss: Loss | None = None) -> Expr:
     """The same expression with the obvious cancellations made."""
@@ -35,7 +37,7 @@ def _tidy_once(expression: Expr, loss: Loss | None) -> Expr:
     expression = expression.replace(_is_idempotent_power, lambda node: node.base)
     expression = expression.replace(_is_one, lambda node: sympy.Integer(1))
     expression = expression.replace(_is_repeated_reciprocal, lambda node: node.args[0] ** 2)
-    return shorter_fraction(expression)
+    return shorter_fraction(_much_shorter_quotient(expression))
 
 
 def _square_of_signs(expression: Expr, label: sympy.Symbol) -> Expr:
@@ -102,6 +104,26 @@ def shorter_fraction(expression: Expr) -> Expr:
         return _common_factor(expression)
     factored = sympy.factor(sympy.together(expression))
     return factored if sympy.count_ops(factored) <= sympy.count_ops(expression) else expression
+
+
+def _much_shorter_quotient(expression: Expr) -> Expr:
+    """Cancelled and factored, functions and entries taken as symbols, where that halves it.
+
+    ``log(p/m) + 1 - p/(p + y) - y/(p + y)``, which derivatives of divergences are full of, is a logarithm.
+    """
+    if not expression.has(over) or sympy.count_ops(expression) > _LARGEST_QUOTIENT:
+        return expression
+    plain = expression.replace(
+        lambda node: isinstance(node, over) and bool(node.args[1].is_positive), lambda node: node.args[0] / node.args[1]
+    )
+    opaque = {node: sympy.Dummy(f"a{number}") for number, node in enumerate(_sorted(_functions(plain)))}
+    bare = plain.xreplace(opaque)
+    if expression.has(sympy.Piecewise, Delta) or len(opaque) > 6 or not bare.is_rational_function(*opaque.values()):
+        return expression
+    quotient = sympy.factor(sympy.cancel(bare))
+    if 2 * sympy.count_ops(quotient) > sympy.count_ops(bare):
+        return expression
+    return quotient.xreplace({dummy: node for node, dummy in opaque.items()})  # type: ignore[no-any-return]
 
 
 def _common_factor(expression: Expr) -> Expr:

@@ -242,6 +242,7 @@ FLOATS_ALONE = {
     ("absolute_percentage_error", "float64", "value"),
     ("categorical_crossentropy", "float64", "hessian"),
     ("categorical_crossentropy_logits", "float64", "gradient"),
+    ("jensen_shannon", "float64", "value"),  # of two distributions that are nearly the same
     *(("focal_binary", "float64", function) for function in ("value", "gradient", "hessian")),
     *(("focal_binary", "float32", function) for function in ("value", "gradient")),
     *(("focal_binary_probability", "float64", function) for function in ("value", "gradient", "hessian")),
