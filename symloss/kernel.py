@@ -108,6 +108,7 @@ OPERATIONS: Mapping[str, Operation] = {
         for family, arity, meaning in _FAMILIES
         for relation, words in _RELATIONS
     },
+    "distance_below": Operation(2, "sum of a times the distance over entries whose key is below each key", "element"),
 }
 
 # The sums over entries by their keys, which targets spell as functions of the module.

@@ -13,6 +13,7 @@ from sympy import Expr
 from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
+from symloss.atoms import magnitude, sign_of
 from symloss.declare import Axis, Bracket, Delta, Element, Index, LogSumExp, Loss, Softmax, Total
 from symloss.declare.binders import Binder, IsLargest, Largest, Restricted
 from symloss.declare.nodes import Apart, Mark, bracket, free_indices
@@ -283,6 +284,8 @@ class IndexedLowering(Values):
         index = self.slot(node)
         body = node.body(index)
         ordered = self._in_sorted_order(list(sympy.Mul.make_args(body)), index)
+        if ordered is None:
+            ordered = self._distances(list(sympy.Mul.make_args(body)), index)
         if ordered is not None:
             return ordered
         groups: dict[frozenset[Index], list[Expr]] = {}
@@ -340,6 +343,26 @@ class IndexedLowering(Values):
         operands.append(self._at_first(outer, here))
         return self._sorted("exp_sum", relation, (operands[0], operands[1], operands[2], keys), self._dim(here))
 
+    def _distances(self, factors: list[Expr], index: Index) -> int | None:
+        """``Σ_j w_j |u_i - u_j|`` and ``Σ_j w_j sign(u_j - u_i)``, without pairs."""
+        apart = [(item, found) for item in factors if (found := _as_distance(item, index)) is not None]
+        if len(apart) != 1:
+            return None
+        (marked, (here, own)) = apart[0]
+        weight = sympy.Mul(*[item for item in factors if item is not marked])
+        if free_indices(weight) - {index}:
+            return None
+        dim = self._dim(here)
+        weights = self._at_first(weight, index)
+        family = "distance" if isinstance(marked, magnitude) else "sum"
+        upwards = -1 if own.could_extract_minus_sign() else 1
+        below, above = (
+            self._sorted(family, "below", (weights, self.key(upwards * own, index, sign)), dim) for sign in (1, -1)
+        )
+        if isinstance(marked, magnitude):
+            return self.apply("add", below, above)
+        return self.apply("subtract", above, below) if upwards > 0 else self.apply("subtract", below, above)
+
     def _sorted(self, family: str, relation: str, operands: tuple[int, ...], dim: str) -> int:
         axis = dim.partition(":")[0]
         first = (dimension(axis, 0),)
@@ -364,9 +387,10 @@ class IndexedLowering(Values):
         """An expression of one index as an array over its axis."""
         first = self._index(index.axis, 0)
         position = self.lower(expression.xreplace({index: first}))
-        if not self.dims(position):
-            position = self.apply("multiply", position, self._over_axis("ones", index.axis))
-        return position
+        if self.dims(position):
+            return position
+        ones = self._over_axis("ones", index.axis)
+        return ones if expression == 1 else self.apply("multiply", position, ones)
 
     def key(self, expression: Expr, index: Index, sign: int) -> int:
         """The key that entries are sorted by."""
@@ -404,6 +428,20 @@ class IndexedLowering(Values):
         relation, here, own, sign = found
         operands = (self._at_first(inner, index), self.key(own, index, sign))  # type: ignore[arg-type]
         return self._sorted("log_sum_exp", relation, operands, self._dim(here))
+
+
+def _as_distance(factor: Expr, index: Index) -> tuple[Index, Expr] | None:
+    """Of ``|u_i - u_j|`` and ``sign(u_j - u_i)``: the index i and the expression u_j."""
+    if not isinstance(factor, magnitude | sign_of):
+        return None
+    parts = sympy.Add.make_args(sympy.expand(factor.args[0]))
+    own = sympy.Add(*[part for part in parts if part.has(index)])
+    other = sympy.Add(*[part for part in parts if not part.has(index)])
+    letters = free_indices(other)
+    if len(letters) != 1 or free_indices(own) != {index}:
+        return None
+    here = next(iter(letters))
+    return (here, own) if here.axis == index.axis and other.xreplace({here: index}) == -own else None
 
 
 def _spelled_out(factor: Expr, index: Index) -> Expr:

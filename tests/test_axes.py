@@ -72,6 +72,47 @@ def test_conditions_are_joined_by_or_and_not(expression):
     np.testing.assert_allclose(module.hessian_full(*given), exact.hessian, rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        sum_over(i, sum_over(j, abs(y_pred[i] - y_pred[j]))),
+        sum_over(i, y_true[i] * sum_over(j, y_true[j] * abs(3 * y_pred[j] - 3 * y_pred[i]))),
+        sum_over(i, sum_over(j, (y_true[j] - 2) * abs(y_pred[i] ** 2 - y_pred[j] ** 2))),
+        sum_over(i, tanh(sum_over(j, y_true[j] * y_pred[j] * abs(y_true[i] - y_true[j])))),
+        sum_over(i, y_true[i] * sum_over(j, abs(y_pred[i] - y_pred[j] + 1))),
+    ],
+)
+@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+def test_sums_of_distances_are_those_of_dense_loops(expression, target):
+    """Sorted where the distance is of one array to itself; ties of y_true, weights of both signs, one that is shifted."""
+    loss = over_lists(expression)
+    given = np.array([2.0, 1.0, 3.0, 1.0, -1.0]), np.array([0.1, 0.5, -0.2, 0.4, 0.7])
+    exact = Reading(dict(zip(("y_true", "y_pred"), given, strict=True)), {"N": 5}).read(loss.full_expression, {})
+    if target == "numpy":
+        module = load(loss).compile("numpy")
+        assert module.loss(*given) == pytest.approx(exact.value, rel=1e-13)
+        np.testing.assert_allclose(module.gradient(*given), exact.gradient, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(module.hessian_full(*given), exact.hessian, rtol=1e-12, atol=1e-13)
+        return
+    tf = pytest.importorskip("tensorflow")
+    moving = tf.constant(given[1][None])
+    with tf.GradientTape() as tape:
+        tape.watch(moving)
+        value = load(loss).compile("tensorflow").any(given[0][None], moving)[0]
+    assert float(value) == pytest.approx(exact.value, rel=1e-13)
+    np.testing.assert_allclose(tape.gradient(value, moving)[0], exact.gradient, rtol=1e-12, atol=1e-14)
+
+
+def test_an_ensemble_of_any_size_is_sorted_and_never_paired():
+    """Pairs of 300 000 members would fill 700 GB; ties are exact."""
+    members = np.repeat(np.arange(100_000.0), 3)[None]
+    module = load("crps_ensemble").compile("numpy")
+    size, distance = 100_000, (100_000**2 - 1) / (3 * 100_000)  # of two uniform integers
+    wanted = np.abs(np.arange(size) - 7.0).mean() - distance / 2
+    assert module.loss(np.array([7.0]), members) == pytest.approx(wanted, rel=1e-12)
+    assert module.gradient(np.array([7.0]), members).sum() == pytest.approx((size - 8 - 7) / size, rel=1e-9)
+
+
 @pytest.mark.parametrize("name", ["similarity", "price_change", "price_slope", "y_pred_slope", "np", "samples"])
 def test_an_array_may_have_any_name(name):
     """Also one that ends as the names of derivatives do."""
