@@ -384,7 +384,9 @@ class power(CompositeAtom):
 
     def tangent(self, derivative: Tangent) -> Expr:
         b, e = self.args
-        return e * self * linear_in_first(finite_over, derivative(b), b)
+        through_base = e * self * linear_in_first(finite_over, derivative(b), b)
+        through_exponent = derivative(e)
+        return through_base if through_exponent == 0 else through_base + through_exponent * xlogy(self, b)
 
     def _eval_is_nonnegative(self) -> bool:
         return True

@@ -174,6 +174,17 @@ class Handle:
             ) from error
         return module
 
+    def with_respect_to(self, name: str) -> Handle:
+        """The same loss with another argument in the place of y_pred, so that its derivatives are by that one.
+
+        ``name`` is a parameter, an extra input or ``y_true``; in the result it is called y_pred, a value per sample
+        where it is a parameter. What was y_pred is the extra input ``prediction``, or y_true where those two change
+        places. Raises DeclarationError for an unknown name, and where labels tell entries apart or order them.
+        """
+        from symloss.declare.roles import with_respect_to
+
+        return load(with_respect_to(self.declaration, name))
+
     def with_linear_predictor(
         self,
         X: ArrayLike,

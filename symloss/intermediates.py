@@ -10,7 +10,7 @@ from sympy import Expr, Symbol
 from sympy.core.basic import Basic
 
 from symloss.atoms import Atom
-from symloss.declare import Data, Element, Index, Loss, sum_over
+from symloss.declare import Data, Element, Index, Loss, Softmax, sum_over
 from symloss.declare.axes import substitute
 from symloss.declare.binders import Restricted
 from symloss.declare.nodes import Probabilities
@@ -46,8 +46,8 @@ class Definition:
 def name_intermediates(loss: Loss, fired: list[str]) -> tuple[Expr, list[Definition], tuple[tuple[Expr, str], ...]]:
     """The lifted expression over named parts: those under ``where``, and the residual or margin.
 
-    A part that lifts to a bare atom (a probability that is the sigmoid of a logit) is put back, because rules look
-    for the atom; over an axis, so is a part that depends on y_pred, because it has one slope per entry.
+    A part that lifts to a bare atom (a probability that is the sigmoid or softmax of logits) is put back, because rules
+    look for the atom; over an axis, so is a part that depends on y_pred, because it has one slope per entry.
     What was put back is returned last, with its name.
     """
     expression, definitions, names = loss.expression, list[Definition](), list[tuple[Expr, str]]()
@@ -58,7 +58,7 @@ def name_intermediates(loss: Loss, fired: list[str]) -> tuple[Expr, list[Definit
         lifted = lift(part, fired)
         depends = _expanded(lifted, definitions).has(loss.pred_symbol)
         is_put_back = loss.has_one_axis or isinstance(lifted, Atom)
-        if not lifted.args or (depends and is_put_back):
+        if not lifted.args or (depends and is_put_back) or isinstance(lifted, Softmax):
             name: Expr = part if loss.has_one_axis and not lifted.has(Restricted) else lifted
             names.append((lifted, str(getattr(symbol, "data", symbol))))
         else:

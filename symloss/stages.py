@@ -128,7 +128,7 @@ class Stages:
         """How a leaf moves when y_pred moves along the vector."""
         symbol = leaf.data if isinstance(leaf, Element) else leaf
         if symbol == self.loss.pred_symbol:
-            return VECTOR[leaf.indices] if isinstance(leaf, Element) else Integer(0)
+            return VECTOR[leaf.indices] if isinstance(leaf, Element) else VECTOR
         found = next((item for item in self.moving if item.symbol == symbol), None)
         if found is None:
             return Integer(0)

@@ -41,7 +41,7 @@ def _solved(loss: Loss) -> Expr | None:
     slope = expression.diff(loss.pred_symbol)
     try:
         roots = sympy.solve(sympy.numer(sympy.factor(sympy.together(slope))), loss.pred_symbol)
-    except NotImplementedError:
+    except (NotImplementedError, TypeError, ValueError):  # what solve raises where it knows no way
         return None
     affine = [root for root in roots if root.has(loss.true_symbol) and sympy.diff(root, loss.true_symbol, 2) == 0]
     return affine[0] if len(affine) == 1 else None

@@ -209,7 +209,7 @@ class Loss:
     @cached_property
     def has_one_axis(self) -> bool:
         """Whether y_pred has one axis and every other argument has that one or none."""
-        return self.rows is None and len(self.axes) == 1
+        return self.rows is None and len(self.axes) == 1 and bool(self.axes_of_data("y_pred"))
 
     @cached_property
     def is_coupled(self) -> bool:
@@ -218,7 +218,7 @@ class Loss:
         has_arrays = any(self.axes_of_data(item.name) for item in self.extra_inputs)
         is_label = isinstance(self.y_true, ClassLabel) and not self.y_true.over
         is_alike = is_label or (self.axes_of_data("y_true") == own and not isinstance(self.y_true, Identifiers))
-        return bool(own) and (len(own) > 1 or has_arrays or self.rows is not None or not is_alike)
+        return bool(self.axes) and (len(own) != 1 or has_arrays or self.rows is not None or not is_alike)
 
     @property
     def is_elementwise(self) -> bool:
