@@ -25,6 +25,7 @@ from symloss.declare.domain import (
     entries_of,
     real,
 )
+from symloss.declare.indexed import named_axes
 from symloss.declare.link import Link
 from symloss.declare.nodes import Axis, Data, Element, Index, Probabilities
 from symloss.errors import DeclarationError
@@ -140,8 +141,10 @@ class Loss:
         set_field(self, "references", tuple(self.references))
         set_field(self, "forms", MappingProxyType(dict(self.forms) or {"prediction": self.name}))
         try:
-            set_field(self, "expression", self._canonical(self.expression))
-            named = {symbol: self._canonical(part) for symbol, part in self.where.items()}
+            whole, *parts = named_axes([self.expression, *self.where.values(), *self.where])
+            keys, values = parts[len(self.where) :], parts[: len(self.where)]
+            set_field(self, "expression", self._canonical(whole))
+            named = {key: self._canonical(value) for key, value in zip(keys, values, strict=True)}
             set_field(self, "where", MappingProxyType(_in_order_of_use(named)))
             checks.run(self)
         except DeclarationError as error:
