@@ -11,7 +11,7 @@ import sympy
 from sympy import Expr
 
 from symloss.arithmetic import FLOATS, Arithmetic, Doubt, extended_kernel, pair_kernel
-from symloss.declare import ClassLabel, Data, Identifiers, Index, Interval, Loss, Signs, Simplex, Vectors
+from symloss.declare import ClassLabel, Data, Identifiers, Index, Interval, Lists, Loss, Signs, Simplex, Vectors
 from symloss.declare.binders import Largest
 from symloss.declare.domain import Domain, axes_of, entries_of
 from symloss.derive import Derivation
@@ -168,6 +168,7 @@ def _shapes(loss: Loss) -> dict[str, Any]:
         "coupled": loss.is_coupled,
         "rank": rank,
         "rows": loss.rows.axis.name if loss.rows is not None else None,
+        "ragged": isinstance(loss.y_pred, Lists),
         "takes_axis": rank == 1,
         "arrays": arrays,
         "parameter_names": [item.name for item in loss.parameters],

@@ -92,6 +92,17 @@ class Vectors:
 
 
 @dataclass(frozen=True)
+class Lists(Vectors):
+    """Vectors whose length differs from sample to sample: what is ranked for a query, who is at risk.
+
+    Functions take them with ``offsets`` too, one list behind the other in one array.
+    """
+
+    def __str__(self) -> str:
+        return f"lists over {self.axis}, entries {self.entries}"
+
+
+@dataclass(frozen=True)
 class Arrays:
     """Arrays over several axes, such as a batch of embeddings, whose entries lie in an interval."""
 

@@ -2,7 +2,7 @@
 
 from sympy import exp, log
 
-from symloss.declare import Axis, Loss, Vectors, bracket, ratio, real, sum_over, y_pred, y_true
+from symloss.declare import Axis, Lists, Loss, bracket, ratio, real, sum_over, y_pred, y_true
 
 items = Axis("N")
 i, j = items.index("i"), items.index("j")
@@ -16,7 +16,7 @@ bpr = Loss(
         sum_over(i, sum_over(j, is_better * log(1 + exp(-(y_pred[i] - y_pred[j]))))),
         sum_over(i, sum_over(j, is_better)),
     ),
-    y_true=Vectors("N", real),
-    y_pred=Vectors("N", real),
+    y_true=Lists("N", real),
+    y_pred=Lists("N", real),
     references=("Rendle, S. et al. (2009), BPR: Bayesian personalized ranking from implicit feedback, UAI 25.",),
 )

@@ -6,6 +6,7 @@ from symloss.declare import (
     Axis,
     Data,
     ExtraInput,
+    Lists,
     Loss,
     Vectors,
     bracket,
@@ -38,8 +39,8 @@ cox_efron = Loss(
         tied_before[i]: sum_over(j, is_tied * bracket(j < i) * event[j]),
         tied_share[i]: sum_over(j, is_tied * event[j] * exp(y_pred[j] - at_risk[i])),
     },
-    y_true=Vectors("N", nonnegative),
-    y_pred=Vectors("N", real),
+    y_true=Lists("N", nonnegative),
+    y_pred=Lists("N", real),
     extra_inputs=(
         ExtraInput(event, Vectors("N", unit), "1 where the time is that of an event, 0 where it is censored"),
     ),

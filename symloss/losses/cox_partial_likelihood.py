@@ -6,6 +6,7 @@ from symloss.declare import (
     Axis,
     Data,
     ExtraInput,
+    Lists,
     Loss,
     Vectors,
     log_sum_exp_over,
@@ -26,8 +27,8 @@ cox_partial_likelihood = Loss(
     summary="Negative log partial likelihood of log hazards: who fails, among those still at risk; ties as Breslow's.",
     family="survival",
     expression=sum_over(i, event[i] * (log_sum_exp_over(j, y_pred[j], Ge(y_true[j], y_true[i])) - y_pred[i])),
-    y_true=Vectors("N", nonnegative),
-    y_pred=Vectors("N", real),
+    y_true=Lists("N", nonnegative),
+    y_pred=Lists("N", real),
     extra_inputs=(
         ExtraInput(event, Vectors("N", unit), "1 where the time is that of an event, 0 where it is censored"),
     ),

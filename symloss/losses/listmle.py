@@ -2,7 +2,7 @@
 
 from sympy import Le
 
-from symloss.declare import Axis, Loss, Vectors, log_sum_exp_over, real, sum_over, y_pred, y_true
+from symloss.declare import Axis, Lists, Loss, log_sum_exp_over, real, sum_over, y_pred, y_true
 
 items = Axis("N")
 i, j = items.index("i"), items.index("j")
@@ -12,7 +12,7 @@ listmle = Loss(
     summary="Negative log-likelihood of drawing the items of a list best first, ties from among each other.",
     family="ranking",
     expression=sum_over(i, log_sum_exp_over(j, y_pred[j], Le(y_true[j], y_true[i])) - y_pred[i]),
-    y_true=Vectors("N", real),
-    y_pred=Vectors("N", real),
+    y_true=Lists("N", real),
+    y_pred=Lists("N", real),
     references=("Xia, F. et al. (2008), Listwise approach to learning to rank: theory and algorithm, ICML 25.",),
 )

@@ -2,7 +2,7 @@
 
 from sympy import Symbol, exp, log
 
-from symloss.declare import Axis, Loss, Parameter, Vectors, bracket, positive, real, sum_over, y_pred, y_true
+from symloss.declare import Axis, Lists, Loss, Parameter, bracket, positive, real, sum_over, y_pred, y_true
 
 items = Axis("N")
 i, j = items.index("i"), items.index("j")
@@ -15,8 +15,8 @@ ranknet = Loss(
     expression=sum_over(
         i, sum_over(j, bracket(y_true[i] > y_true[j]) * log(1 + exp(-sigma * (y_pred[i] - y_pred[j]))))
     ),
-    y_true=Vectors("N", real),
-    y_pred=Vectors("N", real),
+    y_true=Lists("N", real),
+    y_pred=Lists("N", real),
     parameters=(Parameter(sigma, 1.0, positive, "the steepness of the logistic function"),),
     references=("Burges, C. et al. (2005), Learning to rank using gradient descent, ICML 22.",),
 )
