@@ -8,7 +8,7 @@ would write it, and nothing is multiplied out.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import sympy
 from sympy import Expr, Integer, Symbol
@@ -150,6 +150,7 @@ class Stages:
         other = entry_indices(self.loss)[1]
         arrays = {item.symbol: item for item in self.moving}
 
+        @cache
         def of(leaf: Expr) -> Expr:
             symbol = leaf.data if isinstance(leaf, Element) else leaf
             if symbol in arrays:

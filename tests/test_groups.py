@@ -82,7 +82,11 @@ def test_dtypes_are_kept(dtype):
         ([1, 5], {}, "offsets must rise from 0"),
         ([0.0, 5.0], {}, "integers are needed"),
         ([5], {}, "integers are needed"),
-        ([0, 2, 5], {"y_true": np.zeros((5, 1))}, r"y_true has shape \(5, 1\), y_pred \(5,\); with offsets both need one"),
+        (
+            [0, 2, 5],
+            {"y_true": np.zeros((5, 1))},
+            r"y_true has shape \(5, 1\), y_pred \(5,\); with offsets both need one",
+        ),
         ([0, 2, 5], {"y_true": np.zeros(4)}, r"y_true has shape \(4,\)"),
         ([0, 2, 5], {"sample_weight": np.ones(5)}, "but offsets make 2 lists"),
         ([0, 2, 5], {"sample_weight": [-1.0, 1.0]}, "non-negative"),

@@ -6,6 +6,8 @@ renaming are structurally equal, hash equal and can't capture. Nothing is ever u
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from sympy import Expr, Integer, Symbol
 
 from symloss.declare.nodes import Axis, Index, Node
@@ -31,7 +33,7 @@ class Binder(Node):
         """The outer index of a node that is itself a vector (softmax, unit vector)."""
         return self.args[2]  # type: ignore[return-value]
 
-    @property
+    @cached_property
     def height(self) -> int:
         """How many binders are nested here, this one included."""
         return 1 + max((node.height for node in self.args[0].atoms(Binder)), default=0)

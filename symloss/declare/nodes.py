@@ -11,6 +11,7 @@ from typing import Self, cast
 import sympy
 from sympy import Expr, Integer, Symbol
 from sympy.core.basic import Basic
+from sympy.core.cache import cacheit
 from sympy.core.relational import Relational
 from sympy.logic import boolalg
 from sympy.utilities.iterables import NotIterable
@@ -197,9 +198,10 @@ def fresh_index(axis: Axis, *used: Basic) -> Index:
     return axis.index(next(name for name in names if name not in letters))
 
 
-def free_indices(expression: Basic) -> set[Index]:
+@cacheit  # type: ignore[untyped-decorator]
+def free_indices(expression: Basic) -> frozenset[Index]:
     """The indices that no binder binds."""
-    return {index for index in expression.atoms(Index) if not index.is_bound}
+    return frozenset(index for index in expression.atoms(Index) if not index.is_bound)
 
 
 def indices_of_entries(expression: Basic) -> list[Expr]:
