@@ -433,3 +433,13 @@ def test_another_keras_backend_is_refused_on_import(tmp_path):
         check=False,
     )
     assert "Keras runs on jax; this module needs KERAS_BACKEND=tensorflow" in done.stderr
+
+
+def test_labels_of_a_batch_may_have_a_last_axis_of_size_one():
+    """As data pipelines hand them over; any other shape is an error."""
+    function = load("tensorflow", "ntxent").ntxent
+    embeddings = np.random.default_rng(5).normal(size=(6, 3))
+    labels = np.array([0, 0, 1, 1, 2, 2])
+    np.testing.assert_array_equal(function(labels[:, None], embeddings), function(labels, embeddings))
+    with pytest.raises(ValueError, match=r"y_true has shape \(6, 2\)"):
+        function(np.tile(labels[:, None], 2), embeddings)
