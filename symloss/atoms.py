@@ -246,6 +246,10 @@ class difference(Atom):
     """``a - b``, taken before anything is added to it. Values only, never differentiated."""
 
 
+class sum_of_others(Atom):
+    """``Σ_k f_k - f_j`` for a sum and its own entry, the entry of the largest of a softmax left out from the start."""
+
+
 def linear_in_first(kind: type[CompositeAtom], first: Expr, *rest: Expr) -> Expr:
     """An atom that is linear in its first argument: term by term where brackets tell terms apart.
 

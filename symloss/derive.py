@@ -12,6 +12,7 @@ from symloss.atoms import difference
 from symloss.declare import Delta, Element, Index, Loss, sum_over
 from symloss.differentiate import VECTOR, Direction, along_entry, along_vector, differentiate
 from symloss.intermediates import Definition, free_name, name_intermediates, spell_out_residual
+from symloss.own_entry import own_entry_apart
 from symloss.simplify import split_by_label, tidy
 from symloss.stabilise import finish, lift
 from symloss.stages import Stages, entry_indices
@@ -127,7 +128,8 @@ def _derive_over_axis(loss: Loss, expression: Expr, definitions: list[Definition
     gradient = lift(tidy(bare, loss), fired)
     entry = differentiate(gradient, along_entry(pred, (other,)))
     diagonal = lift(tidy(entry.xreplace({other: at}), loss), fired)
-    value, slope, curvature = (finish(item, fired) for item in (expression, gradient, diagonal))
+    value = finish(expression, fired)
+    slope, curvature = (own_entry_apart(finish(item, fired), at) for item in (gradient, diagonal))
     steps = {
         "gradient": (bare, gradient, slope),
         "hessian": (entry.xreplace({other: at}), diagonal, curvature),

@@ -271,6 +271,7 @@ _ATOMS = {
     atoms.softmax_minus_label: lambda s, c: s - c,
     atoms.unit_rest: lambda v: 1 - v**2,
     atoms.difference: lambda a, b: a - b,
+    atoms.sum_of_others: lambda whole, own, share: whole - own,
     atoms.exp_difference: lambda a, y, b: sympy.exp(a) - y * sympy.exp(b),
     atoms.over: _quotient,
     atoms.finite_over: _quotient,

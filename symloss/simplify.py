@@ -173,12 +173,12 @@ def _over_sigmoids(expression: Expr) -> Expr:
     for node in [item for item in opaque if isinstance(item, sigmoid)]:
         opposite = sigmoid(-node.args[0])
         if opposite in opaque and sympy.default_sort_key(node) < sympy.default_sort_key(opposite):
-            bare = _homogeneous(bare, opaque[node], opaque[opposite])
+            bare = homogeneous(bare, opaque[node], opaque[opposite])
     factored = sympy.factor(bare)
     return factored.xreplace({dummy: node for node, dummy in opaque.items()})  # type: ignore[no-any-return]
 
 
-def _homogeneous(polynomial: Expr, s: sympy.Symbol, t: sympy.Symbol) -> Expr:
+def homogeneous(polynomial: Expr, s: sympy.Symbol, t: sympy.Symbol) -> Expr:
     """A polynomial in s and t with ``s + t = 1``, every term of the degree of the whole."""
     terms = sympy.Poly(polynomial.xreplace({t: 1 - s}), s).terms()
     degree = max(power for (power,), _ in terms)

@@ -480,6 +480,19 @@ def difference(lowering: Lowering, node: Expr) -> int:
     return lowering.apply("subtract", *(lowering.lower(argument) for argument in node.args))
 
 
+def sum_of_others(lowering: Lowering, node: Expr) -> int:
+    """The sum without the own entry; that of the largest share is never in a sum that it is taken from again."""
+    whole, own, share = node.args
+    *_, is_largest = _shifted(lowering, share)  # type: ignore[arg-type]
+    entries, zero = lowering.lower(own), lowering.constant(0)
+    kept, largest = (
+        lowering.over(whole, "sum_over_axis", lowering.apply("select", is_largest, *pair))  # type: ignore[arg-type]
+        for pair in ((zero, entries), (entries, zero))
+    )
+    rest = lowering.apply("add", lowering.apply("subtract", kept, entries), largest)
+    return lowering.apply("select", is_largest, kept, rest)
+
+
 def power(lowering: Lowering, node: Expr) -> int:
     """The target's own power of a non-negative base."""
     return lowering.apply("power", *(lowering.lower(argument) for argument in node.args), name="modulator")
@@ -796,6 +809,7 @@ FORMS: Mapping[type[Basic], Form] = {
     ),
     atoms.unit_rest: Form(unit_rest, "1 - v^2 cancels for v close to 1: the dividend in twice the precision"),
     atoms.difference: Form(difference),
+    atoms.sum_of_others: Form(sum_of_others, "a sum without an entry cancels where that is most of it: left out first"),
     atoms.power: Form(power),
     atoms.power_quotient: Form(
         power_quotient, "b^e / b^n is 0/0 at b = 0, b^e leaves the floats early: by halves of e - n"
