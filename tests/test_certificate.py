@@ -192,8 +192,16 @@ def test_regions_are_boxes_in_the_words_of_the_arguments():
 # -- the catalogue ----------------------------------------------------------------------------------------------------
 
 
-# The quotient of two sums of a dozen terms is off by 5.5 ulp once.
-BEYOND_THE_LIMIT = {("dice", "float64", "value")}
+# The quotient of two sums of a dozen terms is off by 5.5 ulp once. At a gamma next to 0 the focal loss of probabilities
+# has a derivative that is infinite at a probability of 0 or 1, or is not.
+BEYOND_THE_LIMIT = {
+    ("dice", "float64", "value"),
+    *(
+        ("focal_categorical_probability", dtype, function)
+        for dtype in ("float64", "float32")
+        for function in ("gradient", "hessian")
+    ),
+}
 MEASURED = [name for name, form in FORMS.items() if pipeline.is_measurable(form)]
 
 

@@ -40,7 +40,7 @@ focal_categorical = Loss(
     y_pred=Vectors("K", nonnegative),
     parameters=(
         Parameter(alpha, 0.25, nonnegative, "what every class is scaled by"),
-        Parameter(gamma, 2.0, Interval(0.0, 100.0), "how strongly well-predicted classes are scaled down; 0 does not"),
+        Parameter(gamma, 2.0, Interval(0.0, 10.0), "how strongly well-predicted classes are scaled down; 0 does not"),
         Parameter(label_smoothing, 0.0, unit, "how far labels are moved towards 1/K"),
         Parameter(epsilon, 0.0, Interval(0.0, 0.5, upper_open=True), "how far probabilities are kept from 0 and 1"),
     ),
