@@ -183,7 +183,7 @@ class _Emitter:
             )
         operands = tuple(self.bases[operand] for operand in definition.operands)
         definition = Apply(definition.operation, operands, definition.layout)
-        if definition.operation in MIRRORED and self._number(operands[0]) is not None:
+        if definition.operation in MIRRORED and self._is_literal(operands[0]):
             spelling, operands = MIRRORED[definition.operation], operands[::-1]
         if definition.operation == "select":
             constants = sum(self._number(operand) is not None for operand in operands)
@@ -247,6 +247,15 @@ class _Emitter:
         if definition.operation in ("select", "negate"):
             return any(map(self._was_divided, definition.operands[-2:]))
         return definition.operation == "divide" and self._number(definition.operands[1]) is None
+
+    def _is_literal(self, position: int) -> bool:
+        """Whether a value is spelled in numbers alone."""
+        definition = self.kernel.values[position].definition
+        if not isinstance(definition, Apply):
+            return isinstance(definition, Constant)
+        spelling = self.target.operations.get(definition.operation)
+        is_number = spelling is not None and "{" not in spelling.text
+        return is_number or all(map(self._is_literal, definition.operands))
 
     def _number(self, position: int) -> Fraction | float | None:
         definition = self.kernel.values[position].definition

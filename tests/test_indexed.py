@@ -148,6 +148,7 @@ def test_a_where_clause_may_be_plain_too():
         (Sum(p[k] ** 2, (k, 1, K)) + Sum(p[k], (k, 1, N)), "k runs over two ranges"),
         (Product(1 - p[k], (k, 1, K)), "is a product; write the exponential of a sum of logarithms"),
         (first.T * second, "the expression is a matrix of shape"),
+        (Sum(KroneckerDelta(j, k) * p[j], (j, 1, K), (k, 0, K - 1)), "counts from 0 with one that counts from 1"),
         (Sum(p[j] * p[k], (j, 1, k + 1), (k, 1, K)), "ends one beyond k, outside its axis"),
     ],
 )

@@ -73,16 +73,16 @@ def _limit(limit: sympy.Tuple) -> tuple[Symbol, Expr, Expr]:
 
 
 def _range_of(variable: Symbol, lower: Expr, upper: Expr, found: dict[Symbol, Range]) -> Range | None:
+    """From 0 or 1 to the size of an axis, from there to another variable, or from another variable to the size."""
     for first in (0, 1):
         size = sympy.expand(upper + 1 - first)
-        if lower == first and isinstance(size, Symbol) and size not in found and not isinstance(size, Idx):
+        is_size = isinstance(size, Symbol) and not isinstance(size, Idx) and size not in found
+        if lower == first and is_size:
             return _named(variable, Axis(size.name), first)
-        if lower == first and (end := _end(upper, found)) is not None:
-            return _named(variable, end[0].index.axis, end[0].first) if end[0].first == first else None
-        if isinstance(size, Symbol) and size not in found and (start := _end(lower, found)) is not None:
-            fits = start[0].first == first and size.name == start[0].index.axis.name
-            if fits:
-                return _named(variable, start[0].index.axis, first)
+        bound = upper if lower == first else lower if is_size else None
+        end = None if bound is None else _end(bound, found)
+        if end is not None and end[0].first == first and (bound is upper or size.name == end[0].index.axis.name):
+            return _named(variable, end[0].index.axis, first)
     return None
 
 
@@ -119,8 +119,7 @@ class _Reading:
             case MatrixElement():
                 return self._matrix_entry(node)
             case KroneckerDelta():
-                left, right = (self._subscript(item, node) for item in node.args[:2])
-                return Delta(left, right)
+                return self._delta(node)
         if node in self.ranges:
             known = self.ranges[node]  # type: ignore[index]
             return known.index + known.first
@@ -150,6 +149,12 @@ class _Reading:
                     body = bracket(_within(index, end[0].index, end[1], is_lower=is_lower)) * body
             body = sum_over(index, body)
         return body
+
+    def _delta(self, node: KroneckerDelta) -> Expr:
+        if len({self.ranges[item].first for item in node.args[:2] if item in self.ranges}) > 1:
+            raise DeclarationError(f"{node} compares an index that counts from 0 with one that counts from 1")
+        left, right = (self._subscript(item, node) for item in node.args[:2])
+        return Delta(left, right)
 
     def _subscript(self, item: Basic, node: Basic) -> Expr:
         if item in self.ranges:
