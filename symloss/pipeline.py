@@ -409,7 +409,7 @@ def _mended(form: Loss, source: Source, target: str, dtypes: tuple[str, ...], po
 
 def forms_of(names: Iterable[str]) -> list[str]:
     """The names of the modules that some names or files make."""
-    return [form.name for source in sources(names) for loss in source.losses() for form in loss.generated_forms()]
+    return [form.name for source in sources(names) for form in _forms_in(source)]
 
 
 def certify_exhaustively(
@@ -425,14 +425,12 @@ def certify_exhaustively(
 
     _have_functions(targets)
 
-    for source in sources(names):
-        for loss in source.losses():
-            for form in loss.generated_forms():
-                for target in targets:
-                    module = open_module(form, target, out / target / f"{form.name}.py")
-                    for dtype in dtypes:
-                        progress(f"{dtype} for {form.name}")
-                        yield from prove(form, module, dtype)
+    for form in (form for source in sources(names) for form in _forms_in(source)):
+        for target in targets:
+            module = open_module(form, target, out / target / f"{form.name}.py")
+            for dtype in dtypes:
+                progress(f"{dtype} for {form.name}")
+                yield from prove(form, module, dtype)
 
 
 def check_picture(names: Iterable[str], targets: tuple[str, ...], picture: Path) -> None:
@@ -450,7 +448,7 @@ def draw(names: Iterable[str], targets: tuple[str, ...], out: Path, picture: Pat
     from symloss.verify.picture import draw_errors
 
     check_picture(names, targets, picture)
-    form = next(form for source in sources(names) for loss in source.losses() for form in loss.generated_forms())
+    form = next(form for source in sources(names) for form in _forms_in(source))
     return draw_errors(form, open_module(form, targets[0], out / targets[0] / f"{form.name}.py"), picture)
 
 
