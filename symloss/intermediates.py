@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, permutations
 
 import sympy
 from sympy import Expr, Symbol
@@ -11,9 +12,9 @@ from sympy.core.basic import Basic
 
 from symloss.atoms import Atom
 from symloss.declare import Data, Element, Index, Loss, Softmax, sum_over
-from symloss.declare.axes import substitute
-from symloss.declare.binders import Restricted
-from symloss.declare.nodes import Probabilities
+from symloss.declare.axes import map_nodes, substitute
+from symloss.declare.binders import Binder, Restricted
+from symloss.declare.nodes import Probabilities, free_indices
 from symloss.stabilise import lift
 
 
@@ -72,6 +73,31 @@ def name_intermediates(loss: Loss, fired: list[str]) -> tuple[Expr, list[Definit
         expression, differences = name_differences(loss, expression)
         definitions = [*differences, *definitions]
     return lift(expression, fired), definitions, tuple(names)
+
+
+def call_by_name(expression: Expr, definitions: Sequence[Definition]) -> Expr:
+    """Put the names of arrays where their expressions occur, at whatever indices; later names may use earlier ones."""
+    for item in definitions:
+        if item.indices and item.expression.has(Binder):
+            expression = _with_name(expression, item)
+    return expression
+
+
+def _with_name(expression: Expr, item: Definition) -> Expr:
+    if not expression.has(type(item.expression)):
+        return expression
+
+    def name(node: Basic) -> Basic:
+        if type(node) is not type(item.expression):
+            return node
+        places = sorted(free_indices(node), key=sympy.default_sort_key)
+        for order in permutations(places, len(item.indices)):
+            is_same_axis = [place.axis for place in order] == [index.axis for index in item.indices]
+            if is_same_axis and item.at(Element(item.symbol, *order)) == node:
+                return Element(item.symbol, *order)
+        return node
+
+    return map_nodes(expression, name)
 
 
 def _expanded(expression: Expr, definitions: list[Definition]) -> Expr:

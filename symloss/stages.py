@@ -16,7 +16,7 @@ from sympy import Expr, Integer, Symbol
 from symloss.declare import Data, Element, Index, Loss, sum_over
 from symloss.declare.nodes import fresh_index
 from symloss.differentiate import VECTOR, Direction, along_entry, differentiate, entry_tangent
-from symloss.intermediates import Definition, free_name
+from symloss.intermediates import Definition, call_by_name, free_name
 from symloss.simplify import tidy
 from symloss.stabilise import finish, lift
 
@@ -59,7 +59,7 @@ class Stages:
         return [*self.arrays, *self.named_slopes]
 
     def _stable(self, expression: Expr) -> Expr:
-        return lift(tidy(expression, self.loss), self.fired)
+        return call_by_name(lift(tidy(expression, self.loss), self.fired), self.arrays)
 
     def _depends(self, expression: Expr) -> bool:
         symbols = expression.free_symbols
@@ -154,7 +154,8 @@ class Stages:
         def of(leaf: Expr) -> Expr:
             symbol = leaf.data if isinstance(leaf, Element) else leaf
             if symbol in arrays:
-                return tidy(differentiate(arrays[symbol].at(leaf), direction), self.loss)
+                tangent = tidy(differentiate(arrays[symbol].at(leaf), direction), self.loss)
+                return call_by_name(tangent, self.arrays)
             return entry_tangent(leaf, pred, other)
 
         direction = Direction(of, other)

@@ -56,7 +56,27 @@ def sum_over(index: Index, body: Expr) -> Expr:
         if isinstance(expanded, sympy.Add):
             return sum_over(index, expanded)
     separated = _separated(index, inside)
-    return Total.over(index, inside) if separated is None else separated
+    if separated is not None:
+        return separated
+    exchanged = _exchanged(index, inside)
+    return Total.over(index, inside) if exchanged is None else exchanged
+
+
+def _exchanged(index: Index, body: Expr) -> Expr | None:
+    """Σ_d a_d Σ_k b_dk c_k as Σ_k c_k Σ_d a_d b_dk, where the inner sum then has fewer places; None where not.
+
+    Both are the same number; the smaller the inner sum, the smaller the array that it fills.
+    """
+    factors = sympy.Mul.make_args(body)
+    for inner in (factor for factor in factors if isinstance(factor, Total)):
+        k = fresh_index(inner.axis, body)
+        parts = sympy.Mul.make_args(inner.body(k))
+        around = [part for part in parts if not part.has(index)]
+        moved = [factor for factor in factors if factor is not inner] + [part for part in parts if part.has(index)]
+        places = free_indices(sympy.Mul(*moved)) - {index}
+        if (len(places), len(moved)) < (len(free_indices(inner)), len(parts)):
+            return sum_over(k, sympy.Mul(*around, sum_over(index, sympy.Mul(*moved))))
+    return None
 
 
 def _separated(index: Index, body: Expr) -> Expr | None:
@@ -129,17 +149,22 @@ def restricted(flags: Expr, body: Expr) -> Expr:
 
 def map_elements(expression: Expr, change: Callable[[Element], Expr]) -> Expr:
     """Replace entries of data arguments, opening and closing every binder on the way so that nothing is captured."""
-    if isinstance(expression, Element):
-        return change(expression)
+    return map_nodes(expression, lambda node: change(node) if isinstance(node, Element) else node)
+
+
+def map_nodes(expression: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """Replace nodes from the leaves upwards, opening and closing every binder on the way so that nothing is captured."""
     if isinstance(expression, Index) or not expression.args:
         return expression
+    if isinstance(expression, Element):
+        return change(expression)
     if isinstance(expression, Binder):
         index = fresh_index(expression.axis, expression)
-        body = map_elements(expression.body(index), change)
+        body = map_nodes(expression.body(index), change)
         if isinstance(expression, Total):
-            return sum_over(index, body)
-        return type(expression).over(index, body, *expression.args[2:])
-    return expression.func(*[map_elements(argument, change) for argument in expression.args])  # type: ignore[arg-type]
+            return change(sum_over(index, body))
+        return change(type(expression).over(index, body, *expression.args[2:]))
+    return change(expression.func(*[map_nodes(argument, change) for argument in expression.args]))  # type: ignore[arg-type]
 
 
 def substitute(expression: Expr, symbol: Expr, part: Expr) -> Expr:
