@@ -265,6 +265,26 @@ def linear_in_first(kind: type[CompositeAtom], first: Expr, *rest: Expr) -> Expr
     return total
 
 
+def _with_foreign_indices_in_front(sum_: Expr) -> Expr:
+    """Factors of the dividends that have other indices than the divisor, in front: an array for each, no larger one."""
+
+    def opened(node: Expr) -> Expr:
+        a, b = node.args
+        own = free_indices(b)
+        foreign = [factor for factor in sympy.Mul.make_args(a) if own and free_indices(factor) - own]
+        kept = sympy.Mul(*[factor for factor in sympy.Mul.make_args(a) if factor not in foreign])
+        return sympy.Mul(*foreign, finite_over(kept, b))
+
+    return sympy.Add(
+        *[
+            sympy.Mul(
+                *[opened(factor) if isinstance(factor, finite_over) else factor for factor in sympy.Mul.make_args(term)]
+            )
+            for term in sympy.Add.make_args(sum_)
+        ]
+    )
+
+
 def _split_at(atom: Expr, place: int, index: Basic) -> Expr:
     """An atom that is linear in one argument, with what of that does not depend on an index in front.
 
@@ -344,7 +364,8 @@ class finite_over(CompositeAtom):
 
     def tangent(self, derivative: Tangent) -> Expr:
         a, b = self.args
-        return linear_in_first(finite_over, derivative(a), b) - finite_over(self, b) * derivative(b)
+        moved = linear_in_first(finite_over, derivative(a), b)
+        return _with_foreign_indices_in_front(moved) - finite_over(self, b) * derivative(b)
 
 
 class xlogy(CompositeAtom):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, count, permutations
 
@@ -12,8 +12,8 @@ from sympy.core.basic import Basic
 
 from symloss.atoms import Atom
 from symloss.declare import Data, Element, Index, Loss, Softmax, sum_over
-from symloss.declare.axes import map_nodes, substitute
-from symloss.declare.binders import Binder, Restricted
+from symloss.declare.axes import substitute
+from symloss.declare.binders import Restricted
 from symloss.declare.nodes import Probabilities, free_indices
 from symloss.stabilise import lift
 
@@ -75,29 +75,18 @@ def name_intermediates(loss: Loss, fired: list[str]) -> tuple[Expr, list[Definit
     return lift(expression, fired), definitions, tuple(names)
 
 
-def call_by_name(expression: Expr, definitions: Sequence[Definition]) -> Expr:
-    """Put the names of arrays where their expressions occur, at whatever indices; later names may use earlier ones."""
+def by_name(node: Expr, definitions: Iterable[Definition]) -> Expr:
+    """The entry of the array whose expression a node is, at whatever indices; the node itself where it is none."""
     for item in definitions:
-        if item.indices and item.expression.has(Binder):
-            expression = _with_name(expression, item)
-    return expression
-
-
-def _with_name(expression: Expr, item: Definition) -> Expr:
-    if not expression.has(type(item.expression)):
-        return expression
-
-    def name(node: Basic) -> Basic:
         if type(node) is not type(item.expression):
-            return node
+            continue
         places = sorted(free_indices(node), key=sympy.default_sort_key)
         for order in permutations(places, len(item.indices)):
             is_same_axis = [place.axis for place in order] == [index.axis for index in item.indices]
-            if is_same_axis and item.at(Element(item.symbol, *order)) == node:
-                return Element(item.symbol, *order)
-        return node
-
-    return map_nodes(expression, name)
+            entry = Element(item.symbol, *order) if order else item.symbol
+            if is_same_axis and item.at(entry) == node:
+                return entry
+    return node
 
 
 def _expanded(expression: Expr, definitions: list[Definition]) -> Expr:
@@ -143,9 +132,10 @@ def spell_out_residual(expression: Expr, loss: Loss, definitions: list[Definitio
     return expression.replace(lambda node: isinstance(node, sympy.Add), spelled) if found else expression
 
 
-def free_name(name: str, loss: Loss) -> str:
-    """The name, or with the first number behind it that no symbol of the loss has."""
-    taken = {symbol.name for symbol in loss.full_expression.free_symbols} | {item.name for item in loss.symbols}
+def free_name(name: str, loss: Loss, others: Iterable[str] = ()) -> str:
+    """The name, or with the first number behind it that no symbol of the loss has and no other."""
+    taken = set(others)
+    taken |= {symbol.name for symbol in loss.full_expression.free_symbols} | {item.name for item in loss.symbols}
     taken |= {str(getattr(symbol, "data", symbol)) for symbol in loss.where}
     candidates = chain([name], (f"{name}_{number}" for number in count(2)))
     return next(candidate for candidate in candidates if candidate not in taken)

@@ -288,9 +288,9 @@ class IndexedLowering(Values):
             ordered = self._distances(list(sympy.Mul.make_args(body)), index)
         if ordered is not None:
             return ordered
-        groups: dict[frozenset[Index], list[Expr]] = {}
-        for factor in sympy.Mul.make_args(body):
-            groups.setdefault(frozenset(free_indices(factor)), []).append(factor)
+        groups = _by_indices(body)
+        if isinstance(body, sympy.Add) and all(len(_by_indices(term)) > 1 for term in body.args):
+            return self.lower(sympy.Add(*[Total.over(index, term) for term in body.args]))  # contracted one by one
         if len(groups) == 1:
             position = self.lower(body)
             return self.reduce("sum_over_axis", position, self._dim(index)) if self.dims(position) else position
@@ -428,6 +428,14 @@ class IndexedLowering(Values):
         relation, here, own, sign = found
         operands = (self._at_first(inner, index), self.key(own, index, sign))  # type: ignore[arg-type]
         return self._sorted("log_sum_exp", relation, operands, self._dim(here))
+
+
+def _by_indices(product: Expr) -> dict[frozenset[Index], list[Expr]]:
+    """The factors of a product, by the indices that they have."""
+    groups: dict[frozenset[Index], list[Expr]] = {}
+    for factor in sympy.Mul.make_args(product):
+        groups.setdefault(free_indices(factor), []).append(factor)
+    return groups
 
 
 def _as_distance(factor: Expr, index: Index) -> tuple[Index, Expr] | None:

@@ -11,6 +11,7 @@ from sympy.core.basic import Basic
 
 from symloss.atoms import exceeds, magnitude, over, sigmoid, sign_of
 from symloss.declare import Delta, Loss, Node, Signs, unit
+from symloss.declare.axes import multiplied_out
 
 _LARGEST_FRACTION = 60  # operations; together() explodes on larger ones
 
@@ -29,7 +30,7 @@ def tidy(expression: Expr, loss: Loss | None = None) -> Expr:
 
 def _tidy_once(expression: Expr, loss: Loss | None) -> Expr:
     if isinstance(expression, sympy.Mul) and expression.has(Delta):
-        expression = sympy.expand_mul(expression)
+        expression = multiplied_out(expression)
     if loss is not None and isinstance(loss.y_true, Signs):
         expression = _square_of_signs(expression, loss.true_symbol)
     expression = expression.replace(lambda node: isinstance(node, sympy.Mul), _cancel_in_product)

@@ -13,15 +13,20 @@ from functools import cache, cached_property
 import sympy
 from sympy import Expr, Integer, Symbol
 
-from symloss.declare import Data, Element, Index, Loss, sum_over
-from symloss.declare.nodes import fresh_index
+from symloss.atoms import sigmoid
+from symloss.declare import Data, Element, Index, Loss, LogSumExp, Softmax, sum_over
+from symloss.declare.axes import map_nodes
+from symloss.declare.nodes import free_indices, fresh_index
 from symloss.differentiate import VECTOR, Direction, along_entry, differentiate, entry_tangent
-from symloss.intermediates import Definition, call_by_name, free_name
+from symloss.intermediates import Definition, by_name, free_name
 from symloss.simplify import tidy
 from symloss.stabilise import finish, lift
 
 # Letters of an entry, and of another entry, by axis.
 _LETTERS, _OTHER_LETTERS = ("j", "d", "e"), ("m", "f", "g")
+# From how many operations on a function is given a name, and which.
+_LONG = 8
+_PART_NAMES = {Softmax: "softmax", LogSumExp: "log_sum_exp", sigmoid: "sigmoid"}
 ROW_WEIGHT = Data("row_weight", nonnegative=True)
 
 
@@ -45,6 +50,7 @@ class Stages:
         self.arrays = definitions  # each uses those before it
         self.slopes: dict[Symbol, Definition] = {}
         self.changes: dict[Symbol, Expr | Definition] = {}
+        self.parts: list[Definition] = []
         self.named_slopes: list[Definition] = []
         self.named_changes: list[Definition] = []
 
@@ -59,7 +65,23 @@ class Stages:
         return [*self.arrays, *self.named_slopes]
 
     def _stable(self, expression: Expr) -> Expr:
-        return call_by_name(lift(tidy(expression, self.loss), self.fired), self.arrays)
+        return self._named(lift(tidy(expression, self.loss), self.fired))
+
+    def _named(self, expression: Expr) -> Expr:
+        """Arrays by their names, and a name for every long softmax, sigmoid or the like: all terms repeat them."""
+        return map_nodes(expression, self._name)
+
+    def _name(self, node: Expr) -> Expr:
+        found = by_name(node, [*self.arrays, *self.parts])
+        is_long = isinstance(found, Softmax | LogSumExp | sigmoid) and sympy.count_ops(found) >= _LONG
+        if not is_long:
+            return found
+        indices = tuple(sorted(free_indices(node), key=sympy.default_sort_key))
+        name = free_name(_PART_NAMES[type(node)], self.loss, [item.symbol.name for item in self.parts])
+        symbol = Data(name) if indices else Symbol(name, real=True)
+        self.parts.append(Definition(symbol, node, indices))
+        self.named_slopes.append(self.parts[-1])
+        return self.parts[-1].entry
 
     def _depends(self, expression: Expr) -> bool:
         symbols = expression.free_symbols
@@ -155,7 +177,7 @@ class Stages:
             symbol = leaf.data if isinstance(leaf, Element) else leaf
             if symbol in arrays:
                 tangent = tidy(differentiate(arrays[symbol].at(leaf), direction), self.loss)
-                return call_by_name(tangent, self.arrays)
+                return self._named(tangent)
             return entry_tangent(leaf, pred, other)
 
         direction = Direction(of, other)

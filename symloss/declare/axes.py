@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from itertools import product
 
 import sympy
 from sympy import Expr, Integer
@@ -39,7 +41,7 @@ def sum_over(index: Index, body: Expr) -> Expr:
             return sympy.Add(*parts)
     opened = sympy.Mul(*[_without_factors_free_of(factor, index) for factor in sympy.Mul.make_args(body)])
     if opened != body and any(isinstance(factor, sympy.Add) for factor in sympy.Mul.make_args(opened)):
-        return sum_over(index, sympy.expand_mul(opened))
+        return sum_over(index, multiplied_out(opened))
     outside, inside = opened.as_independent(index, as_Add=False)
     if outside != 1:
         return outside * sum_over(index, inside)
@@ -52,7 +54,7 @@ def sum_over(index: Index, body: Expr) -> Expr:
     if isinstance(inside, Element) and getattr(inside.data, "is_simplex", False):
         return Integer(1)
     if isinstance(inside, sympy.Mul) and inside.has(Delta):
-        expanded = sympy.expand_mul(inside)
+        expanded = multiplied_out(inside)
         if isinstance(expanded, sympy.Add):
             return sum_over(index, expanded)
     separated = _separated(index, inside)
@@ -94,11 +96,11 @@ def _separated(index: Index, body: Expr) -> Expr | None:
 
 def _opened_terms(body: Expr, index: Index) -> tuple[Expr, ...]:
     """Terms of a product multiplied out, functions that are linear in a sum taken term by term."""
-    terms = sympy.Add.make_args(sympy.expand_mul(body))
+    terms = sympy.Add.make_args(multiplied_out(body))
     opened = [
         sympy.Mul(*[_without_factors_free_of(factor, index) for factor in sympy.Mul.make_args(term)]) for term in terms
     ]
-    again = sympy.expand_mul(sympy.Add(*opened))
+    again = multiplied_out(sympy.Add(*opened))
     return sympy.Add.make_args(again) if again != sympy.Add(*terms) else terms  # type: ignore[no-any-return]
 
 
@@ -106,6 +108,18 @@ def _without_factors_free_of(factor: Expr, index: Index) -> Expr:
     """A factor with what does not depend on the index in front, where it is a function that is linear in that."""
     split = getattr(factor, "without_factors_free_of", None)
     return factor if split is None else split(index)
+
+
+def multiplied_out(expression: Expr) -> Expr:
+    """Products of sums as sums of products; unlike SymPy's own, arguments of functions and sums over axes stay."""
+    if isinstance(expression, sympy.Add):
+        return sympy.Add(*map(multiplied_out, expression.args))
+    if not isinstance(expression, sympy.Mul):
+        return expression
+    factors = [sympy.Add.make_args(multiplied_out(factor)) for factor in expression.args]
+    if all(len(terms) == 1 for terms in factors):
+        return expression
+    return sympy.Add(*[sympy.Mul(*terms) for terms in product(*factors)])
 
 
 def mean_over(index: Index, body: Expr, where: Basic | None = None) -> Expr:
@@ -154,17 +168,22 @@ def map_elements(expression: Expr, change: Callable[[Element], Expr]) -> Expr:
 
 def map_nodes(expression: Expr, change: Callable[[Expr], Expr]) -> Expr:
     """Replace nodes from the leaves upwards, opening and closing every binder on the way so that nothing is captured."""
-    if isinstance(expression, Index) or not expression.args:
-        return expression
-    if isinstance(expression, Element):
-        return change(expression)
-    if isinstance(expression, Binder):
-        index = fresh_index(expression.axis, expression)
-        body = map_nodes(expression.body(index), change)
-        if isinstance(expression, Total):
-            return change(sum_over(index, body))
-        return change(type(expression).over(index, body, *expression.args[2:]))
-    return change(expression.func(*[map_nodes(argument, change) for argument in expression.args]))  # type: ignore[arg-type]
+
+    @cache
+    def mapped(node: Expr) -> Expr:
+        if isinstance(node, Index) or not node.args:
+            return node
+        if isinstance(node, Element):
+            return change(node)
+        if not isinstance(node, Binder):
+            return change(node.func(*[mapped(argument) for argument in node.args]))  # type: ignore[arg-type]
+        index = fresh_index(node.axis, node)
+        body = mapped(node.body(index))
+        return change(
+            sum_over(index, body) if isinstance(node, Total) else type(node).over(index, body, *node.args[2:])
+        )
+
+    return mapped(expression)
 
 
 def substitute(expression: Expr, symbol: Expr, part: Expr) -> Expr:
