@@ -15,7 +15,7 @@ from sympy import Expr, Integer, Symbol
 
 from symloss.atoms import sigmoid
 from symloss.declare import Data, Element, Index, Loss, LogSumExp, Softmax, sum_over
-from symloss.declare.axes import map_nodes
+from symloss.declare.axes import gathered_by_brackets, map_nodes
 from symloss.declare.nodes import free_indices, fresh_index
 from symloss.differentiate import VECTOR, Direction, along_entry, differentiate, entry_tangent
 from symloss.intermediates import Definition, by_name, free_name
@@ -177,7 +177,7 @@ class Stages:
             symbol = leaf.data if isinstance(leaf, Element) else leaf
             if symbol in arrays:
                 tangent = tidy(differentiate(arrays[symbol].at(leaf), direction), self.loss)
-                return self._named(tangent)
+                return gathered_by_brackets(self._named(tangent))
             return entry_tangent(leaf, pred, other)
 
         direction = Direction(of, other)

@@ -54,7 +54,7 @@ def sum_over(index: Index, body: Expr) -> Expr:
     if isinstance(inside, Element) and getattr(inside.data, "is_simplex", False):
         return Integer(1)
     if isinstance(inside, sympy.Mul) and inside.has(Delta):
-        expanded = multiplied_out(inside)
+        expanded = multiplied_out(inside, Delta)
         if isinstance(expanded, sympy.Add):
             return sum_over(index, expanded)
     separated = _separated(index, inside)
@@ -110,16 +110,36 @@ def _without_factors_free_of(factor: Expr, index: Index) -> Expr:
     return factor if split is None else split(index)
 
 
-def multiplied_out(expression: Expr) -> Expr:
-    """Products of sums as sums of products; unlike SymPy's own, arguments of functions and sums over axes stay."""
+def multiplied_out(expression: Expr, *kinds: type[Basic]) -> Expr:
+    """Products of sums as sums of products, of all sums or of those that have a node of some kind.
+
+    Unlike SymPy's own, it leaves the arguments of functions and the bodies of sums over axes as they are.
+    """
+    if kinds and not expression.has(*kinds):
+        return expression
     if isinstance(expression, sympy.Add):
-        return sympy.Add(*map(multiplied_out, expression.args))
+        return sympy.Add(*[multiplied_out(term, *kinds) for term in expression.args])
     if not isinstance(expression, sympy.Mul):
         return expression
-    factors = [sympy.Add.make_args(multiplied_out(factor)) for factor in expression.args]
+    opened = [multiplied_out(factor, *kinds) for factor in expression.args]
+    factors = [sympy.Add.make_args(factor) if not kinds or factor.has(*kinds) else (factor,) for factor in opened]
     if all(len(terms) == 1 for terms in factors):
         return expression
     return sympy.Add(*[sympy.Mul(*terms) for terms in product(*factors)])
+
+
+def gathered_by_brackets(expression: Expr) -> Expr:
+    """Terms under the same ``[i = j]`` as one product of that, their common factors and a sum, which then stays one."""
+    groups: dict[Expr, list[set[Expr]]] = {}
+    for term in sympy.Add.make_args(expression):
+        factors = set(sympy.Mul.make_args(term))
+        marks = {factor for factor in factors if isinstance(factor, Delta)}
+        groups.setdefault(sympy.Mul(*marks), []).append(factors - marks)
+    total: Expr = Integer(0)
+    for mark, terms in groups.items():
+        common = set.intersection(*terms)
+        total += mark * sympy.Mul(*common) * sympy.Add(*[sympy.Mul(*(factors - common)) for factors in terms])
+    return total
 
 
 def mean_over(index: Index, body: Expr, where: Basic | None = None) -> Expr:
