@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, count
 
+from symloss.blocks import Block, base, blocks_of, body, in_order
 from symloss.errors import UnsupportedError
 from symloss.kernel import KEYED, Apply, Constant, Input, Kernel, Value
 from symloss.targets import Spelling, Target
@@ -44,22 +45,25 @@ _FALLBACK_NAMES = {
     "take": "taken",
     "transpose": "transposed",
     "expand": "column",
+    "rows": "rows",
     "cumulative_sum": "cumulated",
     "cumulative_sum_from": "cumulated",
 }
 _RESERVED = frozenset(
     {"y_true", "y_pred", "vector", "np", "tf", "keras", "loss", "gradient_", "sum", "range"}
-    | {"dtype", "in_floats", "doubtful"}
+    | {"dtype", "in_floats", "doubtful", "rows"}
 )
 
 
 @dataclass(frozen=True)
 class Line:
-    """One assignment of generated code, and what its form avoids."""
+    """One assignment of generated code, and what its form avoids; ``rows`` is the function of rows that it calls."""
 
     name: str
     code: str
     notes: tuple[str, ...] = ()
+    function: str = ""
+    rows: Program | None = None
 
 
 @dataclass(frozen=True)
@@ -87,15 +91,6 @@ def _around(definition: Apply, spelling: Spelling) -> int:
     )
 
 
-def _base(kernel: Kernel, position: int) -> int:
-    """The value that a position stands for: relabelling an array is nothing to compute."""
-    definition = kernel.values[position].definition
-    while isinstance(definition, Apply) and definition.operation == "relabel":
-        position = definition.operands[0]
-        definition = kernel.values[position].definition
-    return position
-
-
 def _fallback_name(value: Value) -> str:
     assert isinstance(value.definition, Apply)
     return _FALLBACK_NAMES.get(value.definition.operation, value.definition.operation)
@@ -105,16 +100,20 @@ _METHOD = Spelling("", CALL, (CALL,))
 
 
 class _Emitter:
-    def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...]) -> None:
+    def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...], *, is_part: bool = False) -> None:
+        self.is_part = is_part  # of another program, which names the outputs
         self.kernel = kernel
         self.target = target
         self.outputs = outputs
         self.needed = kernel.needed_for(*outputs)
-        self.bases = {place: _base(kernel, place) for place in self.needed}
+        self.bases = {place: base(kernel, place) for place in self.needed}
+        blocks = blocks_of(kernel, self.needed) if target.joins_rows else []
+        self.order = in_order(kernel, self.needed, blocks)
+        self.read_by_rows = {position for block in blocks for position, _ in block.outside}
         self.uses = Counter(
             self.bases[operand]
-            for position in self.needed
-            if self.bases[position] == position and isinstance(kernel.values[position].definition, Apply)
+            for position in self.order
+            if isinstance(position, int) and isinstance(kernel.values[position].definition, Apply)
             for operand in kernel.values[position].definition.operands  # type: ignore[union-attr]
         )
         self.texts: dict[int, tuple[str, int]] = {}
@@ -125,9 +124,11 @@ class _Emitter:
         self.output_names = {self.bases[kernel.outputs[output]]: output for output in reversed(outputs)}
 
     def program(self) -> Program:
-        for position in self.needed:
-            if self.bases[position] == position:
-                self._write(position)
+        for item in self.order:
+            if isinstance(item, Block):
+                self._write_rows(item)
+            else:
+                self._write(item)
         positions = [self.bases[self.kernel.outputs[output]] for output in self.outputs]
         results = tuple(self.texts[position][0] for position in positions)
         notes = self._said_once(note for position in positions for note in self.pending.get(position, ()))
@@ -141,10 +142,40 @@ class _Emitter:
             inside = [note for operand in operands for note in self.pending.get(operand, ())]
             self.pending[position] = (*inside, value.note) if value.note else tuple(inside)
         if isinstance(value.definition, Apply) and self._deserves_a_line(position, value, text):
-            name = self._free_name(self.output_names.get(position) or value.name or _fallback_name(value))
+            name = self._free_name(self._name_of_output(position) or value.name or _fallback_name(value))
             self._assign(name, text, position)
             text, binds = name, CALL
         self.texts[position] = (text, binds)
+
+    def _write_rows(self, block: Block) -> None:
+        """A function that computes some rows of a block, and its call for all of them."""
+        names = {position: self.texts[position][0] for position, _ in block.outside}
+        outputs = tuple(map(str, range(len(block.exits))))
+        rows = _Emitter(body(self.kernel, block, names), replace(self.target, joins_rows=False), outputs, is_part=True)
+        rows.taken, rows.noted = self.taken, self.noted
+        program = rows.program()
+        self.taken -= {line.name for line in program.lines if line.name.endswith("_rows")}  # the same in every block
+        results = []
+        for position in block.exits:
+            value = self.kernel.values[position]
+            results.append(self._free_name(self._name_of_output(position) or value.name or _fallback_name(value)))
+            self.texts[position] = (results[-1], CALL)
+        function = self._free_name("of_rows")
+        arrays = [self._array_with(dim) for dim in block.dims]
+        first = block.dims.index(block.rows)
+        sizes = ", ".join(f"({name}, {place})" for name, place in [arrays[first], *arrays[:first], *arrays[first + 1 :]])
+        code = f"_row_by_row({function}, {block.join}, {sizes})"
+        self.lines.append(Line(", ".join(results), code, function=function, rows=program))
+
+    def _array_with(self, dim: str) -> tuple[str, int]:
+        """An input that has the axis of a dimension, and the place of that, from the end."""
+        axis = dim.partition(":")[0]
+        for position in self.needed:
+            value = self.kernel.values[position]
+            axes = [own.partition(":")[0] for own in value.dims]
+            if isinstance(value.definition, Input) and axis in axes:
+                return value.definition.name, axes.index(axis) - len(axes)
+        raise UnsupportedError(f"{self.kernel.loss} has no array over {axis} to count the rows of")
 
     def _assign(self, name: str, text: str, position: int) -> None:
         self.lines.append(Line(name, text, self._said_once(self.pending.pop(position, ()))))
@@ -157,11 +188,15 @@ class _Emitter:
 
     def _deserves_a_line(self, position: int, value: Value, text: str) -> bool:
         if position in self.output_names:
-            return self.uses[position] > 0 or len(self.outputs) > 1
-        if value.name or len(text) > _LONGEST_INLINE:
+            is_long = len(text) > _LONGEST_INLINE // 2 or not self.is_part
+            return self.uses[position] > 0 or (len(self.outputs) > 1 and is_long)
+        if value.name or len(text) > _LONGEST_INLINE or position in self.read_by_rows:
             return True
         assert isinstance(value.definition, Apply)
         return self.uses[position] > 1 and value.definition.operation not in _CHEAP
+
+    def _name_of_output(self, position: int) -> str:
+        return "" if self.is_part else self.output_names.get(position, "")
 
     def _free_name(self, base: str) -> str:
         names = chain([base], (f"{base}_{number}" for number in count(2)))
@@ -207,6 +242,7 @@ class _Emitter:
         order = [int(place) - len(layout) for place in layout] if layout.isdigit() else []
         return {
             "axis": layout or "-1",
+            "rows": ", ".join(["...", "rows", *[":"] * (-1 - int(layout))]) if definition.operation == "rows" else "",
             "keep": "" if value.dims else ", keepdims=True",
             "places": ", ".join(["...", *places]),
             "subscripts": f"{sides}->...{layout.rpartition('->')[2]}",

@@ -93,6 +93,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "expand": Operation(1, "a with new dimensions of size 1", "same"),
     "relabel": Operation(1, "a, read at other indices of the same axes", "same"),
     "transpose": Operation(1, "a with its dimensions in another order", "same"),
+    "rows": Operation(1, "the rows of a block of a", "same"),
     "diagonal": Operation(1, "entries of a at equal places of its last two dimensions", "same"),
     "positions": Operation(1, "0, 1, 2, … along an axis of a", "element"),
     "ones": Operation(1, "1 along an axis of a", "element"),

@@ -23,9 +23,22 @@ def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 0) 
 def assignment(name: str, code: str, indent: int = 4) -> str:
     """``name = code``; a call that does not fit on the line is laid out as one."""
     head, bracket, rest = code.partition("(")
+    if indent + len(name) + 3 + len(head) > WIDTH - 4 and ", " in name:
+        return _one_a_line("(", name.split(", "), indent, f") = {code}")
     if indent + len(name) + 3 + len(code) <= WIDTH or not bracket or _end_of_call(rest) != len(rest) - 1:
         return f"{name} = {code}"
     return call(f"{name} = {head}(", _arguments(rest[:-1]), ")", indent)
+
+
+def returned(results: Sequence[str], indent: int = 4) -> str:
+    """``return a, b``, in parentheses and one result a line where it does not fit."""
+    flat = f"return {', '.join(results)}"
+    return flat if indent + len(flat) <= WIDTH else _one_a_line("return (", results, indent)
+
+
+def _one_a_line(head: str, items: Sequence[str], indent: int, tail: str = ")") -> str:
+    margin = " " * indent
+    return f"{head}\n" + "".join(f"{margin}    {item},\n" for item in items) + margin + tail
 
 
 def _end_of_call(rest: str) -> int:

@@ -15,6 +15,7 @@ from sympy.logic import boolalg
 
 from symloss.atoms import magnitude, sign_of
 from symloss.declare import Axis, Bracket, Delta, Element, Index, LogSumExp, Loss, Softmax, Total
+from symloss.declare.axes import multiplied_out, sum_over
 from symloss.declare.binders import Binder, IsLargest, Largest, Restricted
 from symloss.declare.nodes import Apart, Mark, bracket, free_indices
 from symloss.derive import Derivation
@@ -288,9 +289,10 @@ class IndexedLowering(Values):
             ordered = self._distances(list(sympy.Mul.make_args(body)), index)
         if ordered is not None:
             return ordered
+        terms = _contractible_terms(body)
+        if terms:
+            return self.lower(sympy.Add(*[sum_over(index, term) for term in terms]))
         groups = _by_indices(body)
-        if isinstance(body, sympy.Add) and all(len(_by_indices(term)) > 1 for term in body.args):
-            return self.lower(sympy.Add(*[Total.over(index, term) for term in body.args]))  # contracted one by one
         if len(groups) == 1:
             position = self.lower(body)
             return self.reduce("sum_over_axis", position, self._dim(index)) if self.dims(position) else position
@@ -428,6 +430,19 @@ class IndexedLowering(Values):
         relation, here, own, sign = found
         operands = (self._at_first(inner, index), self.key(own, index, sign))  # type: ignore[arg-type]
         return self._sorted("log_sum_exp", relation, operands, self._dim(here))
+
+
+def _contractible_terms(body: Expr) -> tuple[Expr, ...]:
+    """Terms of a sum, or of a product with one, whose factors all have fewer indices than the whole; () where not.
+
+    They are contracted one by one, without an array over all indices.
+    """
+    most = len(free_indices(body))
+    if all(len(free_indices(factor)) < most for factor in sympy.Mul.make_args(body)):
+        return ()
+    terms = sympy.Add.make_args(multiplied_out(body))
+    are_small = all(len(free_indices(factor)) < most for term in terms for factor in sympy.Mul.make_args(term))
+    return terms if len(terms) > 1 and are_small else ()
 
 
 def _by_indices(product: Expr) -> dict[frozenset[Index], list[Expr]]:

@@ -149,6 +149,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "no_start": _no_start(mathematics),
         **_shapes(loss),
         "operations": _operations(kernel, arithmetic),
+        "by_rows": any(line.rows for item in kernels for line in item["program"].lines),
         "keyed_operations": KEYED,
         "extended": _extended_operations(kernel, arithmetic),
         "paired": _paired_operations(kernel, arithmetic),

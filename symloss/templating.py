@@ -22,6 +22,7 @@ def environment() -> jinja2.Environment:
         autoescape=False,  # noqa: S701 - the output is code, not HTML
     )
     made.globals["assignment"] = layout.assignment
+    made.globals["returned"] = layout.returned
     made.globals["call"] = layout.call
     made.globals["literal"] = layout.literal
     return made

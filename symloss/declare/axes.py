@@ -61,7 +61,12 @@ def sum_over(index: Index, body: Expr) -> Expr:
     if separated is not None:
         return separated
     exchanged = _exchanged(index, inside)
-    return Total.over(index, inside) if exchanged is None else exchanged
+    if exchanged is not None:
+        return exchanged
+    terms = sympy.Add.make_args(multiplied_out(inside, Total))
+    if len(terms) > 1 and any(_exchanged(index, term) is not None for term in terms):
+        return sympy.Add(*[sum_over(index, term) for term in terms])
+    return Total.over(index, inside)
 
 
 def _exchanged(index: Index, body: Expr) -> Expr | None:
