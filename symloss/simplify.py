@@ -30,7 +30,7 @@ def tidy(expression: Expr, loss: Loss | None = None) -> Expr:
 
 def _tidy_once(expression: Expr, loss: Loss | None) -> Expr:
     if isinstance(expression, sympy.Mul) and expression.has(Delta):
-        expression = multiplied_out(expression, Delta)
+        expression = multiplied_out(expression)
     if loss is not None and isinstance(loss.y_true, Signs):
         expression = _square_of_signs(expression, loss.true_symbol)
     expression = expression.replace(lambda node: isinstance(node, sympy.Mul), _cancel_in_product)
