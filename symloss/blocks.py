@@ -15,7 +15,9 @@ from symloss.kernel import OPERATIONS, Apply, Constant, Input, Kernel, Value
 Place = tuple[int, int | None]  # a value, and which of its dimensions the rows of the block are
 
 _LAST_ALONE = frozenset({"is_first_maximum", "cumulative_sum", "cumulative_sum_from"})
-_ARE_OF_SHAPES = frozenset({"is_same", "is_label", "take", "take_label", "dot", "fill", "positions", "ones", "axis_size"})
+_ARE_OF_SHAPES = frozenset(
+    {"is_same", "is_label", "take", "take_label", "dot", "fill", "positions", "ones", "axis_size"}
+)
 
 
 @dataclass

@@ -163,7 +163,9 @@ class _Emitter:
         function = self._free_name("of_rows")
         arrays = [self._array_with(dim) for dim in block.dims]
         first = block.dims.index(block.rows)
-        sizes = ", ".join(f"({name}, {place})" for name, place in [arrays[first], *arrays[:first], *arrays[first + 1 :]])
+        sizes = ", ".join(
+            f"({name}, {place})" for name, place in [arrays[first], *arrays[:first], *arrays[first + 1 :]]
+        )
         code = f"_row_by_row({function}, {block.join}, {sizes})"
         self.lines.append(Line(", ".join(results), code, function=function, rows=program))
 

@@ -170,7 +170,7 @@ class IndexedLowering(Values):
         if len(set(labels)) < len(labels):
             first = self.dims(position)
             return self.diagonal(position, first[-2], first[-1])
-        return self.relabel(position, labels)
+        return self.in_order(self.relabel(position, labels))
 
     def named(self, expression: Expr, name: str) -> int:
         """Lower an expression that the author named."""

@@ -10,7 +10,7 @@ from sympy import Expr
 from sympy.core.basic import Basic
 
 from symloss.atoms import exceeds, magnitude, over, sigmoid, sign_of
-from symloss.declare import Delta, Loss, Node, Signs, unit
+from symloss.declare import Delta, Index, Loss, Node, Signs, unit
 from symloss.declare.axes import multiplied_out
 
 _LARGEST_FRACTION = 60  # operations; together() explodes on larger ones
@@ -49,17 +49,24 @@ def _square_of_signs(expression: Expr, label: sympy.Symbol) -> Expr:
 
 
 def _cancel_in_product(product: Basic) -> Basic:
-    """``over(a, b) * b`` is a; ``sign(x)^2`` is 1 almost everywhere."""
+    """``over(a, b) * b`` is a; ``sign(x)^2`` is 1 almost everywhere, unless x compares places."""
     factors = list(sympy.Mul.make_args(product))
     for factor in factors:
         if isinstance(factor, over) and factor.args[1] in factors:
             factors.remove(factor)
             factors.remove(factor.args[1])
             return _cancel_in_product(sympy.Mul(factor.args[0], *factors))
-        if isinstance(factor, sympy.Pow) and isinstance(factor.base, sign_of) and factor.exp == 2:
+        is_square = isinstance(factor, sympy.Pow) and isinstance(factor.base, sign_of) and factor.exp == 2
+        if is_square and not _compares_places(factor):
             factors.remove(factor)
             return sympy.Mul(*factors)
     return product
+
+
+def _compares_places(expression: Expr) -> bool:
+    """Whether two indices of one axis occur: of a pair that is the same place twice, the difference is 0 everywhere."""
+    indices = expression.atoms(Index)
+    return len({index.axis for index in indices}) < len(indices)
 
 
 def _common_divisor(sum_: Basic) -> Basic:
