@@ -14,7 +14,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from symloss.atoms import sigmoid
-from symloss.declare import Data, Element, Index, Loss, LogSumExp, Softmax, sum_over
+from symloss.declare import Data, Element, Index, LogSumExp, Loss, Softmax, sum_over
 from symloss.declare.axes import gathered_by_brackets, map_nodes
 from symloss.declare.nodes import free_indices, fresh_index
 from symloss.differentiate import VECTOR, Direction, along_entry, differentiate, entry_tangent

@@ -44,7 +44,7 @@ class Target:
     ``selected_constant`` spells a constant as an operand of ``select``, where some frameworks need its dtype;
     ``reciprocal`` a division of what was divided before, where a compiler would merge the two divisors into one product
     that leaves the floats; ``inexact_constant`` a number that no float is, from the nearest float and what that lacks;
-    ``joins_rows`` tells whether its templates have ``_row_by_row``, for intermediates of more dimensions than any input;
+    ``joins_rows`` tells whether its templates have ``_row_by_row``, for intermediates of more dimensions than inputs;
     ``extended`` and ``pairs`` spell the operations on numbers of twice the digits, where a target has them.
     """
 
