@@ -1,7 +1,7 @@
 """Intermediates of more dimensions than any input, computed for a few rows at a time.
 
-Differences of all pairs of N embeddings are N x N x D numbers, while what is summed from them is N x N or N x D. A block
-holds the values of more dimensions and the *exits*, which have fewer again, along one dimension that all of them keep.
+Differences of all pairs of N embeddings are N x N x D numbers, while what is summed from them is N x N or N x D. A
+block holds the values of more dimensions and the *exits*, which have fewer again, along a dimension that all keep.
 """
 
 from __future__ import annotations

@@ -109,6 +109,7 @@ OPERATIONS: Mapping[str, Operation] = {
         for family, arity, meaning in _FAMILIES
         for relation, words in _RELATIONS
     },
+    "sum_equal_before": Operation(2, "sum of a over entries of the same key in front of each", "element"),
     "distance_below": Operation(2, "sum of a times the distance over entries whose key is below each key", "element"),
 }
 

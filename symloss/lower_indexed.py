@@ -13,10 +13,10 @@ from sympy import Expr
 from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
-from symloss.atoms import magnitude, sign_of
+from symloss.atoms import difference, magnitude, sign_of
 from symloss.declare import Axis, Bracket, Delta, Element, Index, LogSumExp, Loss, Softmax, Total
 from symloss.declare.axes import multiplied_out, sum_over
-from symloss.declare.binders import Binder, IsLargest, Largest, Restricted
+from symloss.declare.binders import Binder, IsLargest, Largest, Restricted, SoftmaxComplement
 from symloss.declare.nodes import Apart, Mark, bracket, free_indices
 from symloss.derive import Derivation
 from symloss.differentiate import VECTOR
@@ -289,7 +289,7 @@ class IndexedLowering(Values):
             ordered = self._distances(list(sympy.Mul.make_args(body)), index)
         if ordered is not None:
             return ordered
-        terms = _contractible_terms(body)
+        terms = _contractible_terms(body) or self._terms_in_sorted_order(body, index)
         if terms:
             return self.lower(sympy.Add(*[sum_over(index, term) for term in terms]))
         groups = _by_indices(body)
@@ -316,8 +316,14 @@ class IndexedLowering(Values):
 
     def _in_sorted_order(self, factors: list[Expr], index: Index) -> int | None:
         """``Σ_j [key_i <= key_j] f(j)`` and ``Σ_j [key_i <= key_j] f(j) exp(u_i + v_j)``, without pairs."""
-        factors = [part for factor in factors for part in sympy.Mul.make_args(_spelled_out(factor, index))]
+        spelled = sympy.Mul(*[_spelled_out(factor, index) for factor in factors])
+        factors = list(sympy.Mul.make_args(spelled))
         keyed = [(factor, found) for factor in factors if (found := self._key(factor, index)) is not None]
+        implied = [factor for factor, found in keyed if _is_implied(found, [other for _, other in keyed])]
+        factors = [factor for factor in factors if factor not in implied]
+        keyed = [(factor, found) for factor, found in keyed if factor not in implied]
+        if len(keyed) == 2:
+            return self._before_in_runs(factors, keyed, index)
         if len(keyed) != 1:
             return None
         (marked, (relation, here, own, sign)) = keyed[0]
@@ -344,6 +350,38 @@ class IndexedLowering(Values):
         operands = [self._at_first(item, item_index) for item, item_index in ((inner, index), (weight, index))]
         operands.append(self._at_first(outer, here))
         return self._sorted("exp_sum", relation, (operands[0], operands[1], operands[2], keys), self._dim(here))
+
+    def _before_in_runs(
+        self, factors: list[Expr], keyed: list[tuple[Expr, tuple[str, Index, Expr, int]]], index: Index
+    ) -> int | None:
+        """``Σ_j [key_i = key_j] [j < i] f(j)``, without pairs."""
+        keyed = sorted(keyed, key=lambda item: item[1][0] != "equal")
+        (same, (relation, here, own, _)), (before, (order, other, place, sign)) = keyed
+        weight = sympy.Mul(*[factor for factor in factors if factor not in (same, before)])
+        is_run = (relation, order, other, place, sign) == ("equal", "below", here, index, 1)
+        if not is_run or free_indices(weight) - {index}:
+            return None
+        operands = (self._at_first(weight, index), self.key(own, index, 1))
+        return self._sorted("sum", "equal_before", operands, self._dim(here))
+
+    def _terms_in_sorted_order(self, body: Expr, index: Index) -> tuple[Expr, ...]:
+        """Terms of a product with a sum, none of which needs pairs of places; () where one does."""
+        spelled = sympy.Mul(*[_spelled_out(factor, index) for factor in sympy.Mul.make_args(body)])
+        for kind in (Softmax, SoftmaxComplement, difference):
+            spelled = spelled.replace(kind, lambda *args, kind=kind: _spelled_out(kind(*args), index))
+        terms = sympy.Add.make_args(multiplied_out(spelled))
+        if len(terms) < 2 or not free_indices(body) - {index}:
+            return ()
+        return terms if all(self._is_without_pairs(sum_over(index, term)) for term in terms) else ()
+
+    def _is_without_pairs(self, term: Expr) -> bool:
+        """Whether the sums that are factors of a term are taken in sorted order, or have no place but their own."""
+        for total in (factor for factor in sympy.Mul.make_args(term) if isinstance(factor, Total)):
+            index = self.slot(total)
+            body = total.body(index)
+            if free_indices(body) - {index} and self._in_sorted_order(list(sympy.Mul.make_args(body)), index) is None:
+                return False
+        return True
 
     def _distances(self, factors: list[Expr], index: Index) -> int | None:
         """``Σ_j w_j |u_i - u_j|`` and ``Σ_j w_j sign(u_j - u_i)``, without pairs."""
@@ -467,12 +505,24 @@ def _as_distance(factor: Expr, index: Index) -> tuple[Index, Expr] | None:
     return (here, own) if here.axis == index.axis and other.xreplace({here: index}) == -own else None
 
 
+def _is_implied(found: tuple[str, Index, Expr, int], others: list[tuple[str, Index, Expr, int]]) -> bool:
+    """Whether a key is at most another because both are compared as equal, too."""
+    relation, here, own, _ = found
+    return relation == "at_most" and any(other[:3] == ("equal", here, own) for other in others)
+
+
 def _spelled_out(factor: Expr, index: Index) -> Expr:
     """A softmax over a restricted set, whose members depend on the index, as bracket times exponential."""
-    if not isinstance(factor, Softmax):
+    if isinstance(factor, difference):
+        return factor.args[0] - factor.args[1]  # type: ignore[operator,no-any-return]
+    if isinstance(factor, sympy.Pow) and isinstance(factor.base, Softmax) and factor.exp.is_Integer:
+        spelled = _spelled_out(factor.base, index)
+        return factor if spelled == factor.base else spelled**factor.exp
+    if not isinstance(factor, Softmax | SoftmaxComplement):
         return factor
     body = factor.body(factor.at)
     if not isinstance(body, Restricted) or not factor.has(index):
         return factor
     flags, score = body.args
-    return flags * sympy.exp(score - LogSumExp(*factor.args[:2]))  # type: ignore[operator,no-any-return]
+    share = flags * sympy.exp(score - LogSumExp(*factor.args[:2]))  # type: ignore[operator]
+    return share if isinstance(factor, Softmax) else 1 - share  # type: ignore[no-any-return]

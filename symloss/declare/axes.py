@@ -192,7 +192,7 @@ def map_elements(expression: Expr, change: Callable[[Element], Expr]) -> Expr:
 
 
 def map_nodes(expression: Expr, change: Callable[[Expr], Expr]) -> Expr:
-    """Replace nodes from the leaves upwards, opening and closing every binder on the way so that nothing is captured."""
+    """Replace nodes from the leaves upwards; every binder is opened and closed on the way, so nothing is captured."""
 
     @cache
     def mapped(node: Expr) -> Expr:

@@ -93,6 +93,7 @@ def in_sorted_order() -> dict[str, Spelling]:
     return {
         **sums,
         **{f"exp_sum_{item}": Spelling(f"_exp_sum_{item}({{0}}, {{1}}, {{2}}, {{3}})") for item in _RELATIONS},
+        "sum_equal_before": Spelling("_sum_equal_before({0}, {1})"),
         "distance_below": Spelling("_distance_below({0}, {1})"),
     }
 
