@@ -206,9 +206,10 @@ class Notation:
                 return whole
             case LogSumExp():
                 return sympy.log(whole)
-            case Softmax():
+            case Softmax() | SoftmaxComplement():
                 own, masks = self._restricted(node.body(node.at), node.at)
-                return sympy.Mul(*map(self.shown, masks), sympy.exp(self.shown(own)) / whole, evaluate=False)
+                share = sympy.Mul(*map(self.shown, masks), sympy.exp(self.shown(own)) / whole, evaluate=False)
+                return share if isinstance(node, Softmax) else 1 - share
             case LogSoftmax():
                 return self.shown(self._restricted(node.body(node.at), node.at)[0]) - sympy.log(whole)
         return None

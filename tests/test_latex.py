@@ -49,3 +49,11 @@ def test_defaults_and_domains_are_printed_with_all_their_digits():
     parameter = Parameter(scale, 0.1234567891, Interval(0.1234567891, 0.5000000001), "a scale")
     loss = Loss(name="scaled", summary="Scaled.", expression=scale * (y_pred - y_true) ** 2, parameters=[parameter])
     assert "[0.1234567891, 0.5000000001]$, by default $0.1234567891$" in load(loss).latex()
+
+
+def test_no_name_of_the_compiler_is_printed(form_name):
+    """Brackets stand below sums and in front of shares; what restricts a maximum inside has no name of its own."""
+    texts = [path.read_text() for path in GENERATED.rglob(f"{form_name}*") if path.suffix in (".tex", ".py")]
+    assert not re.search(
+        r"operatorname\{(Restricted|Total|Bracket|Apart|Delta|SoftmaxComplement|finite_?over)", "".join(texts)
+    )
