@@ -57,7 +57,10 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True)
 class Line:
-    """One assignment of generated code, and what its form avoids; ``rows`` is the function of rows that it calls."""
+    """One assignment of generated code, and what its form avoids.
+
+    ``function`` is the head of the function of rows that it calls, and ``rows`` the body of that.
+    """
 
     name: str
     code: str
@@ -100,8 +103,8 @@ _METHOD = Spelling("", CALL, (CALL,))
 
 
 class _Emitter:
-    def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...], *, is_part: bool = False) -> None:
-        self.is_part = is_part  # of another program, which names the outputs
+    def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...], rows: str = "") -> None:
+        self.rows = rows  # the argument of a part that computes some rows for another program, which names the outputs
         self.kernel = kernel
         self.target = target
         self.outputs = outputs
@@ -151,7 +154,8 @@ class _Emitter:
         """A function that computes some rows of a block, and its call for all of them."""
         names = {position: self.texts[position][0] for position, _ in block.outside}
         outputs = tuple(map(str, range(len(block.exits))))
-        rows = _Emitter(body(self.kernel, block, names), replace(self.target, joins_rows=False), outputs, is_part=True)
+        argument = self._argument("rows")
+        rows = _Emitter(body(self.kernel, block, names), replace(self.target, joins_rows=False), outputs, argument)
         rows.taken, rows.noted = self.taken, self.noted
         program = rows.program()
         self.taken -= {line.name for line in program.lines if line.name.endswith("_rows")}  # the same in every block
@@ -167,7 +171,12 @@ class _Emitter:
             f"({name}, {place})" for name, place in [arrays[first], *arrays[:first], *arrays[first + 1 :]]
         )
         code = f"_row_by_row({function}, {block.join}, {sizes})"
-        self.lines.append(Line(", ".join(results), code, function=function, rows=program))
+        self.lines.append(Line(", ".join(results), code, function=f"{function}({argument})", rows=program))
+
+    def _argument(self, name: str) -> str:
+        """The name of an argument, the same in every function; numbered where an input of the loss has it."""
+        inputs = self.kernel.inputs(*self.kernel.outputs)
+        return next(item for item in chain([name], (f"{name}_{number}" for number in count(2))) if item not in inputs)
 
     def _array_with(self, dim: str) -> tuple[str, int]:
         """An input that has the axis of a dimension, and the place of that, from the end."""
@@ -190,7 +199,7 @@ class _Emitter:
 
     def _deserves_a_line(self, position: int, value: Value, text: str) -> bool:
         if position in self.output_names:
-            is_long = len(text) > _LONGEST_INLINE // 2 or not self.is_part
+            is_long = len(text) > _LONGEST_INLINE // 2 or not self.rows
             return self.uses[position] > 0 or (len(self.outputs) > 1 and is_long)
         if value.name or len(text) > _LONGEST_INLINE or position in self.read_by_rows:
             return True
@@ -198,7 +207,7 @@ class _Emitter:
         return self.uses[position] > 1 and value.definition.operation not in _CHEAP
 
     def _name_of_output(self, position: int) -> str:
-        return "" if self.is_part else self.output_names.get(position, "")
+        return "" if self.rows else self.output_names.get(position, "")
 
     def _free_name(self, base: str) -> str:
         names = chain([base], (f"{base}_{number}" for number in count(2)))
@@ -244,7 +253,10 @@ class _Emitter:
         order = [int(place) - len(layout) for place in layout] if layout.isdigit() else []
         return {
             "axis": layout or "-1",
-            "rows": ", ".join(["...", "rows", *[":"] * (-1 - int(layout))]) if definition.operation == "rows" else "",
+            "rows": self.rows,
+            "places_of_rows": ", ".join(["...", self.rows, *[":"] * (-1 - int(layout))])
+            if definition.operation == "rows"
+            else "",
             "keep": "" if value.dims else ", keepdims=True",
             "places": ", ".join(["...", *places]),
             "subscripts": f"{sides}->...{layout.rpartition('->')[2]}",

@@ -5,11 +5,22 @@ import tracemalloc
 import numpy as np
 import pytest
 import tensorflow as tf
-from sympy import Abs, Eq, Max, Ne, exp, sqrt
+from sympy import Abs, Eq, Max, Ne, Symbol, exp, sqrt
 
-from symloss import Loss, catalogue, load, y_pred, y_true
+from symloss import Loss, Parameter, catalogue, load, y_pred, y_true
 from symloss.blocks import Block, blocks_of, in_order
-from symloss.declare import Arrays, Axis, Identifiers, bracket, log_sum_exp_over, max_over, norm, real, sum_over
+from symloss.declare import (
+    Arrays,
+    Axis,
+    Identifiers,
+    bracket,
+    log_sum_exp_over,
+    max_over,
+    norm,
+    positive,
+    real,
+    sum_over,
+)
 from symloss.derive import derive
 from symloss.kernel import Input
 from symloss.lower import lower
@@ -102,6 +113,27 @@ def test_samples_in_front_are_computed_apart(name):
         for place, derivative in enumerate(derivatives, start=1):
             expected = np.stack([found[place] for found in alone]) / 3
             np.testing.assert_allclose(derivative, expected, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["rows", "of_rows", "compute", "y_pred_rows"])
+def test_a_parameter_may_be_named_as_what_blocks_name(name):
+    """The function of rows then has another argument, and reads the parameter."""
+    scale = Symbol(name, positive=True)
+    loss = Loss(
+        name="scaled",
+        summary="of pairs.",
+        expression=sum_over(j, sum_over(d, exp(-scale * between**2))),
+        rows=i,
+        y_true=Identifiers(("N",)),
+        y_pred=Arrays(("N", "D"), real),
+        parameters=[Parameter(scale, 2.0, positive, "how fast")],
+    )
+    labels, predictions = drawn("scaled")
+    expected = np.exp(-2 * (predictions[:, None] - predictions) ** 2).sum((1, 2))
+    module = load(loss).compile("numpy")
+    np.testing.assert_allclose(module.loss(labels, predictions, reduction="none"), expected, rtol=1e-14)
+    module = load(loss).compile("tensorflow")
+    np.testing.assert_allclose(module.scaled(labels, tf.constant(predictions)), expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ NUMPY = Target(
         "in_floats": Spelling("np.asarray({0}, y_pred.dtype)"),
         "is_same": Spelling("np.eye({0}.size, dtype=bool)"),
         "transpose": Spelling("_transposed({0}, {order})"),
-        "rows": method("{0}[{rows}]"),
+        "rows": method("{0}[{places_of_rows}]"),
         "diagonal": Spelling("np.diagonal({0}, axis1=-2, axis2=-1)"),
         "take": Spelling("_taken({0}, {1})"),
         "contract": Spelling('np.einsum("{subscripts}", {0}, {1})'),

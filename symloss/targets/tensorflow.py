@@ -74,7 +74,7 @@ TENSORFLOW = Target(
         "in_floats": Spelling("tf.cast({0}, y_pred.dtype)"),
         "is_same": Spelling("tf.eye(tf.size({0}), dtype=tf.bool)"),
         "transpose": Spelling("_transposed({0}, {order})"),
-        "rows": Spelling("tf.gather({0}, rows, axis={axis})"),
+        "rows": Spelling("tf.gather({0}, {rows}, axis={axis})"),
         "diagonal": Spelling("tf.linalg.diag_part({0})"),
         "take": Spelling("_taken({0}, {1})"),
         "contract": Spelling('tf.einsum("{subscripts}", {0}, {1})'),
