@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
 
 from symloss.kernel import OPERATIONS, Apply, Constant, Input, Kernel, Value
 
@@ -31,7 +30,7 @@ class Block:
     dims: tuple[str, ...]
     rows: str
     exits: list[int] = field(default_factory=list)
-    inside: set[Place] = field(default_factory=set)
+    inside: set[tuple[int, int]] = field(default_factory=set)
     outside: set[Place] = field(default_factory=set)
 
 
@@ -60,46 +59,24 @@ def base(kernel: Kernel, position: int) -> int:
 
 
 def in_order(kernel: Kernel, needed: Iterable[int], blocks: list[Block]) -> list[int | Block]:
-    """Values and blocks, each after what it reads; values inside of blocks are left out."""
-    bases = sorted({base(kernel, place) for place in needed})
+    """Values and blocks, each after what it reads; of values inside of blocks only those that are read elsewhere."""
     home = {place: block for block in blocks for place in block.exits}
     inside = {place for block in blocks for place, _ in block.inside} - set(home)
-    still_read = _read_outside(kernel, bases, blocks, inside)
-    open_ = [place for place in bases if place not in inside or place in still_read]
     done: set[int] = set()
     ordered: list[int | Block] = []
-    heapify(open_)
-    waiting: list[int] = []
-    while open_:
-        place = heappop(open_)
+
+    def add(place: int) -> None:
         if place in done:
-            continue
+            return
         block = home.get(place)
-        reads = {outer for outer, _ in block.outside} if block else set(_operands(kernel, place))
-        if reads - done:
-            waiting.append(place)
-            continue
+        for read in sorted({outer for outer, _ in block.outside} if block else _operands(kernel, place)):
+            add(read)
+        done.update(block.exits if block else (place,))
         ordered.append(block or place)
-        done |= set(block.exits) if block else {place}
-        for item in waiting:
-            heappush(open_, item)
-        waiting = []
+
+    for place in sorted({base(kernel, place) for place in needed} - inside):
+        add(place)
     return ordered
-
-
-def _read_outside(kernel: Kernel, bases: list[int], blocks: list[Block], inside: set[int]) -> set[int]:
-    """Values inside of blocks that something outside of them, which no block computes, reads as well."""
-    exits = {place for block in blocks for place in block.exits}
-    open_ = [place for place in bases if place not in inside and place not in exits]
-    open_ += [place for block in blocks for place, _ in block.outside]
-    found: set[int] = set()
-    while open_:
-        place = open_.pop()
-        for operand in _operands(kernel, place) if place not in exits else ():
-            if operand in inside and operand not in found:
-                found.add(operand)
-                open_.append(operand)
-    return found
 
 
 def _block(kernel: Kernel, position: int, large: set[int]) -> Block | None:
@@ -107,25 +84,26 @@ def _block(kernel: Kernel, position: int, large: set[int]) -> Block | None:
     value = kernel.values[position]
     for axis in range(len(value.dims)):
         block = Block(axis - len(value.dims), (), "", [position])
-        if _follow(kernel, (position, axis), large, block):
+        if _follow(kernel, position, axis, large, block):
             return block
     return None
 
 
-def _follow(kernel: Kernel, place: Place, large: set[int], block: Block) -> bool:
+def _follow(kernel: Kernel, position: int, axis: int, large: set[int], block: Block) -> bool:
     """Add a value and all large values that it reads; whether the rows could be followed."""
-    block.inside.add(place)
-    position, axis = place
+    block.inside.add((position, axis))
     value = kernel.values[position]
-    if len(value.dims) > len(block.dims) and axis is not None:
+    if len(value.dims) > len(block.dims):
         block.dims, block.rows = value.dims, value.dims[axis]
-    operands = operand_places(kernel, position, axis) if axis is not None else None
+    operands = operand_places(kernel, position, axis)
     if operands is None:
         return False
-    for operand in operands:
-        if operand[0] not in large:
-            block.outside.add(operand)
-        elif operand not in block.inside and not _follow(kernel, operand, large, block):
+    for operand, along in operands:
+        if operand not in large:
+            block.outside.add((operand, along))
+        elif (operand, along) not in block.inside and (
+            along is None or not _follow(kernel, operand, along, large, block)
+        ):
             return False
     return True
 
@@ -204,19 +182,16 @@ def body(kernel: Kernel, block: Block, names: dict[int, str]) -> Kernel:
             kind = value.kind if value.kind == "flag" else "element"
             found = add(Value(Apply("rows", (found,), at), kind, f"{name}_rows", dims=value.dims))
         places[position, axis] = found
-    for position, axis in sorted(block.inside, key=lambda place: (place[0], place[1] or 0)):
+    for position, axis in sorted(block.inside):
         value = kernel.values[position]
         definition = value.definition
         assert isinstance(definition, Apply)
-        assert axis is not None
         operands = operand_places(kernel, position, axis)
         assert operands is not None
         inner = Apply(definition.operation, tuple(places[place] for place in operands), definition.layout)
         places[position, axis] = add(Value(inner, value.kind, value.name, value.note, value.dims))
-    outputs = {str(number): places[exit_place(block, kernel, position)] for number, position in enumerate(block.exits)}
+    outputs = {
+        str(number): places[position, len(kernel.values[position].dims) + block.join]
+        for number, position in enumerate(block.exits)
+    }
     return Kernel(kernel.loss, kernel.has_axis, tuple(values), outputs)
-
-
-def exit_place(block: Block, kernel: Kernel, position: int) -> Place:
-    """An exit with the dimension that the rows are."""
-    return position, len(kernel.values[position].dims) + block.join

@@ -512,7 +512,10 @@ def _is_implied(found: tuple[str, Index, Expr, int], others: list[tuple[str, Ind
 
 
 def _spelled_out(factor: Expr, index: Index) -> Expr:
-    """A softmax over a restricted set, whose members depend on the index, as bracket times exponential."""
+    """A share of a restricted set, whose members depend on the index, as bracket times exponential; a plain difference.
+
+    What keeps digits of a confident entry needs pairs of places; in sorted order the textbook's form remains.
+    """
     if isinstance(factor, difference):
         return factor.args[0] - factor.args[1]  # type: ignore[operator,no-any-return]
     if isinstance(factor, sympy.Pow) and isinstance(factor.base, Softmax) and factor.exp.is_Integer:
