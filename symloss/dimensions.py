@@ -58,6 +58,8 @@ class Values:
 
     def apply(self, operation: str, *operands: int, name: str = "", layout: str = "") -> int:
         """The position of an operation's result, its operands expanded to common dimensions."""
+        if operation in ("negate", "subtract") and (opposite := self._negated(operands[-1])) != operands[-1]:
+            return opposite if operation == "negate" else self.apply("add", operands[0], opposite, name=name)
         if operation in _OVER_LAST:
             return self.reduce(operation, operands[0], self._last(operands[0]), name=name)
         if operation in _WITHOUT_DIMS:
@@ -71,6 +73,12 @@ class Values:
         dims = self.union(operands)
         expanded = tuple(self.expand(operand, dims) for operand in operands)
         return self._result(operation, expanded, dims, name, layout)
+
+    def _negated(self, position: int) -> int:
+        """What a value is the negative of; itself where it is none."""
+        definition = self.values[position].definition
+        is_negated = isinstance(definition, Apply) and definition.operation == "negate"
+        return definition.operands[0] if is_negated else position  # type: ignore[union-attr]
 
     def _result(self, operation: str, operands: Iterable[int], dims: Dims, name: str, layout: str) -> int:
         places = tuple(operands)
@@ -211,7 +219,8 @@ class Values:
 
     def diagonal(self, position: int, first: str, second: str) -> int:
         """Entries where two dimensions are at the same place, which is then that of the first."""
-        position = self.with_last(self.with_last(position, first), second)
+        if set(self.dims(position)[-2:]) != {first, second}:
+            position = self.with_last(self.with_last(position, first), second)
         kept = self.dims(position)[:-2]
         names = self._first_numbers((*kept, first))
         found = self._result("diagonal", (self._base(position),), names, "", "")

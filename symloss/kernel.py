@@ -109,12 +109,22 @@ OPERATIONS: Mapping[str, Operation] = {
         for family, arity, meaning in _FAMILIES
         for relation, words in _RELATIONS
     },
+    "exp_sum_of_others_at_most": Operation(4, "exp_sum_at_most without the entry itself", "element"),
+    "exp_sum_of_others_equal": Operation(4, "exp_sum_equal without the entry itself", "element"),
+    "log_softmax_at_most": Operation(2, "a minus its log_sum_exp_at_most", "element"),
+    "log_softmax_equal": Operation(2, "a minus its log_sum_exp_equal", "element"),
     "sum_equal_before": Operation(2, "sum of a over entries of the same key in front of each", "element"),
     "distance_below": Operation(2, "sum of a times the distance over entries whose key is below each key", "element"),
 }
 
 # The sums over entries by their keys, which targets spell as functions of the module.
-KEYED = tuple(f"{family}_{relation}" for family, *_ in _FAMILIES for relation, _ in _RELATIONS)
+KEYED = (
+    *(f"{family}_{relation}" for family, *_ in _FAMILIES for relation, _ in _RELATIONS),
+    "exp_sum_of_others_at_most",
+    "exp_sum_of_others_equal",
+    "log_softmax_at_most",
+    "log_softmax_equal",
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Entries, brackets and sums over axes as array operations.
 
-A sum of products is contracted without forming the product; a sum under a bracket that compares a key at two places,
-``Σ_j [t_i <= t_j] f(j)``, is a cumulative sum in sorted order; what is equal up to renaming is computed once.
+A sum of products is contracted without forming the product; what is equal up to renaming is computed once.
 """
 
 from __future__ import annotations
@@ -13,24 +12,23 @@ from sympy import Expr
 from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
-from symloss.atoms import difference, magnitude, sign_of
-from symloss.declare import Axis, Bracket, Delta, Element, Index, LogSumExp, Loss, Softmax, Total
+from symloss.declare import Axis, Bracket, Delta, Element, Index, Loss, Total
 from symloss.declare.axes import multiplied_out, sum_over
-from symloss.declare.binders import Binder, IsLargest, Largest, Restricted, SoftmaxComplement
+from symloss.declare.binders import Binder, IsLargest, Largest, Restricted
 from symloss.declare.nodes import Apart, Mark, bracket, free_indices
 from symloss.derive import Derivation
 from symloss.differentiate import VECTOR
-from symloss.dimensions import Dims, Values, dimension
+from symloss.dimensions import Dims, dimension
 from symloss.errors import UnsupportedError
 from symloss.intermediates import Definition
-from symloss.kernel import Apply, Input
+from symloss.kernel import Input
+from symloss.sorted_order import InSortedOrder
 from symloss.stages import ROW_WEIGHT
 
 _LETTER = "k"
-_RELATIONS = {sympy.Eq: "equal", sympy.StrictLessThan: "below", sympy.LessThan: "at_most"}
 
 
-class IndexedLowering(Values):
+class IndexedLowering(InSortedOrder):
     """The part of lowering that knows of indices; subclasses lower scalar expressions."""
 
     lower: Callable[[Basic], int]
@@ -127,12 +125,6 @@ class IndexedLowering(Values):
 
     def lower_indexed(self, expression: Basic) -> int | None:
         """The position of an indexed node's value; None for what has a form of its own."""
-        if (
-            isinstance(expression, Binder)
-            and len(expression.args) > 2
-            and expression.at in free_indices(expression.args[0])
-        ):
-            return self._on_diagonal(expression)
         match expression:
             case Element():
                 return self._element(expression)
@@ -262,13 +254,13 @@ class IndexedLowering(Values):
     def _is_largest(self, node: IsLargest) -> int:
         flag = self.over(node, "is_first_maximum", self.lower(node.body(self.slot(node))), name="is_largest")
         entry = self.apply("select", flag, self.constant(1), self.constant(0))
+        if node.at in free_indices(node.args[0]):
+            return self.on_diagonal(entry, node)
         return entry if isinstance(node.at, Index) else self.taken(entry, node)
 
-    def _on_diagonal(self, node: Binder) -> int:
-        """A vector over an axis, such as a softmax, at an index that its body depends on."""
-        index = self.slot(node)
-        whole = self.lower(node.func(*node.args[:2], index))
-        return self.diagonal(whole, self._dim(node.at), self._dim(index))  # type: ignore[arg-type]
+    def on_diagonal(self, entries: int, node: Binder) -> int:
+        """Entries of a vector over an axis, such as a softmax, at an index that they depend on already."""
+        return self.diagonal(entries, self._dim(node.at), self._dim(self.slot(node)))  # type: ignore[arg-type]
 
     def over(self, node: Binder, operation: str, position: int, name: str = "") -> int:
         """An operation over the axis that a binder binds."""
@@ -312,163 +304,6 @@ class IndexedLowering(Values):
         first, second = parts
         return self.contract(first, second, dim)
 
-    # -- in sorted order -------------------------------------------------------------------------------------------
-
-    def _in_sorted_order(self, factors: list[Expr], index: Index) -> int | None:
-        """``Σ_j [key_i <= key_j] f(j)`` and ``Σ_j [key_i <= key_j] f(j) exp(u_i + v_j)``, without pairs."""
-        spelled = sympy.Mul(*[_spelled_out(factor, index) for factor in factors])
-        factors = list(sympy.Mul.make_args(spelled))
-        keyed = [(factor, found) for factor in factors if (found := self._key(factor, index)) is not None]
-        implied = [factor for factor, found in keyed if _is_implied(found, [other for _, other in keyed])]
-        factors = [factor for factor in factors if factor not in implied]
-        keyed = [(factor, found) for factor, found in keyed if factor not in implied]
-        if len(keyed) == 2:
-            return self._before_in_runs(factors, keyed, index)
-        if len(keyed) != 1:
-            return None
-        (marked, (relation, here, own, sign)) = keyed[0]
-        outer, inner, weights = sympy.Integer(0), sympy.Integer(0), []
-        for factor in factors:
-            if factor is marked:
-                continue
-            if isinstance(factor, sympy.exp):
-                parts = sympy.Add.make_args(sympy.expand(factor.args[0]))
-                apart = [part for part in parts if not part.has(index)]
-                outer, inner = (
-                    outer + sympy.Add(*apart),
-                    inner + sympy.Add(*(part for part in parts if part.has(index))),
-                )
-            else:
-                weights.append(factor)
-        summed = sympy.Mul(*weights) if inner == 0 else sympy.Mul(*weights, inner)
-        if free_indices(summed) - {index} or free_indices(outer) - {here}:
-            return None
-        weight = sympy.Mul(*weights)
-        keys = self.key(own, index, sign)
-        if inner == 0:
-            return self._sorted("sum", relation, (self._at_first(weight, index), keys), self._dim(here))
-        operands = [self._at_first(item, item_index) for item, item_index in ((inner, index), (weight, index))]
-        operands.append(self._at_first(outer, here))
-        return self._sorted("exp_sum", relation, (operands[0], operands[1], operands[2], keys), self._dim(here))
-
-    def _before_in_runs(
-        self, factors: list[Expr], keyed: list[tuple[Expr, tuple[str, Index, Expr, int]]], index: Index
-    ) -> int | None:
-        """``Σ_j [key_i = key_j] [j < i] f(j)``, without pairs."""
-        keyed = sorted(keyed, key=lambda item: item[1][0] != "equal")
-        (same, (relation, here, own, _)), (before, (order, other, place, sign)) = keyed
-        weight = sympy.Mul(*[factor for factor in factors if factor not in (same, before)])
-        is_run = (relation, order, other, place, sign) == ("equal", "below", here, index, 1)
-        if not is_run or free_indices(weight) - {index}:
-            return None
-        operands = (self._at_first(weight, index), self.key(own, index, 1))
-        return self._sorted("sum", "equal_before", operands, self._dim(here))
-
-    def _terms_in_sorted_order(self, body: Expr, index: Index) -> tuple[Expr, ...]:
-        """Terms of a product with a sum, none of which needs pairs of places; () where one does."""
-        spelled = sympy.Mul(*[_spelled_out(factor, index) for factor in sympy.Mul.make_args(body)])
-        for kind in (Softmax, SoftmaxComplement, difference):
-            spelled = spelled.replace(kind, lambda *args, kind=kind: _spelled_out(kind(*args), index))
-        terms = sympy.Add.make_args(multiplied_out(spelled))
-        if len(terms) < 2 or not free_indices(body) - {index}:
-            return ()
-        return terms if all(self._is_without_pairs(sum_over(index, term)) for term in terms) else ()
-
-    def _is_without_pairs(self, term: Expr) -> bool:
-        """Whether the sums that are factors of a term are taken in sorted order, or have no place but their own."""
-        for total in (factor for factor in sympy.Mul.make_args(term) if isinstance(factor, Total)):
-            index = self.slot(total)
-            body = total.body(index)
-            if free_indices(body) - {index} and self._in_sorted_order(list(sympy.Mul.make_args(body)), index) is None:
-                return False
-        return True
-
-    def _distances(self, factors: list[Expr], index: Index) -> int | None:
-        """``Σ_j w_j |u_i - u_j|`` and ``Σ_j w_j sign(u_j - u_i)``, without pairs."""
-        apart = [(item, found) for item in factors if (found := _as_distance(item, index)) is not None]
-        if len(apart) != 1:
-            return None
-        (marked, (here, own)) = apart[0]
-        weight = sympy.Mul(*[item for item in factors if item is not marked])
-        if free_indices(weight) - {index}:
-            return None
-        dim = self._dim(here)
-        weights = self._at_first(weight, index)
-        family = "distance" if isinstance(marked, magnitude) else "sum"
-        upwards = -1 if own.could_extract_minus_sign() else 1
-        below, above = (
-            self._sorted(family, "below", (weights, self.key(upwards * own, index, sign)), dim) for sign in (1, -1)
-        )
-        if isinstance(marked, magnitude):
-            return self.apply("add", below, above)
-        return self.apply("subtract", above, below) if upwards > 0 else self.apply("subtract", below, above)
-
-    def _sorted(self, family: str, relation: str, operands: tuple[int, ...], dim: str) -> int:
-        axis = dim.partition(":")[0]
-        first = (dimension(axis, 0),)
-        if relation == "at_most" and family == "sum" and self._is_position(operands[-1]):
-            found = self._result("cumulative_sum", operands[:1], first, "", "")
-        elif relation == "at_most" and family == "sum" and self._is_position(self._negated(operands[-1])):
-            found = self._result("cumulative_sum_from", operands[:1], first, "", "")
-        else:
-            found = self._result(f"{family}_{relation}", operands, first, "", "")
-        return self.relabel(found, (dim,))
-
-    def _is_position(self, position: int) -> bool:
-        return any(position == self.apply("in_floats", self.positions(Axis(axis))) for axis in self.axes)
-
-    def _negated(self, position: int) -> int:
-        """What a value is the negative of; itself where it is none."""
-        definition = self.values[position].definition
-        is_negated = isinstance(definition, Apply) and definition.operation == "negate"
-        return definition.operands[0] if is_negated else position  # type: ignore[union-attr]
-
-    def _at_first(self, expression: Expr, index: Index) -> int:
-        """An expression of one index as an array over its axis."""
-        first = self._index(index.axis, 0)
-        position = self.lower(expression.xreplace({index: first}))
-        if self.dims(position):
-            return position
-        ones = self._over_axis("ones", index.axis)
-        return ones if expression == 1 else self.apply("multiply", position, ones)
-
-    def key(self, expression: Expr, index: Index, sign: int) -> int:
-        """The key that entries are sorted by."""
-        position = self._at_first(expression, index)
-        return position if sign > 0 else self.apply("negate", position)
-
-    def _key(self, factor: Expr, index: Index) -> tuple[str, Index, Expr, int] | None:
-        """Of a bracket that compares a key at two indices: the relation, the other index, the key and its sign."""
-        if not isinstance(factor, Bracket) or type(factor.condition) not in _RELATIONS:
-            return None
-        left, right = factor.condition.args
-        mine = [side for side in (left, right) if side.has(index)]
-        if len(mine) != 1:
-            return None
-        own, other = mine[0], right if mine[0] is left else left
-        letters = free_indices(other)
-        if len(letters) != 1 or free_indices(own) != {index}:
-            return None
-        here = next(iter(letters))
-        if here.axis != index.axis or other.xreplace({here: index}) != own:
-            return None
-        relation = _RELATIONS[type(factor.condition)]
-        return relation, here, own, 1 if own is left or relation == "equal" else -1
-
-    def log_sum_exp_in_sorted_order(self, node: LogSumExp) -> int | None:
-        """``log Σ_j [key_i <= key_j] exp(u_j)`` without pairs."""
-        index = self.slot(node)
-        body = node.body(index)
-        if not isinstance(body, Restricted):
-            return None
-        flags, inner = body.args
-        found = self._key(flags, index) if isinstance(flags, Bracket) else None  # type: ignore[arg-type]
-        if found is None or free_indices(inner) != {index}:
-            return None
-        relation, here, own, sign = found
-        operands = (self._at_first(inner, index), self.key(own, index, sign))  # type: ignore[arg-type]
-        return self._sorted("log_sum_exp", relation, operands, self._dim(here))
-
 
 def _contractible_terms(body: Expr) -> tuple[Expr, ...]:
     """Terms of a sum, or of a product with one, whose factors all have fewer indices than the whole; () where not.
@@ -489,43 +324,3 @@ def _by_indices(product: Expr) -> dict[frozenset[Index], list[Expr]]:
     for factor in sympy.Mul.make_args(product):
         groups.setdefault(free_indices(factor), []).append(factor)
     return groups
-
-
-def _as_distance(factor: Expr, index: Index) -> tuple[Index, Expr] | None:
-    """Of ``|u_i - u_j|`` and ``sign(u_j - u_i)``: the index i and the expression u_j."""
-    if not isinstance(factor, magnitude | sign_of):
-        return None
-    parts = sympy.Add.make_args(sympy.expand(factor.args[0]))
-    own = sympy.Add(*[part for part in parts if part.has(index)])
-    other = sympy.Add(*[part for part in parts if not part.has(index)])
-    letters = free_indices(other)
-    if len(letters) != 1 or free_indices(own) != {index}:
-        return None
-    here = next(iter(letters))
-    return (here, own) if here.axis == index.axis and other.xreplace({here: index}) == -own else None
-
-
-def _is_implied(found: tuple[str, Index, Expr, int], others: list[tuple[str, Index, Expr, int]]) -> bool:
-    """Whether a key is at most another because both are compared as equal, too."""
-    relation, here, own, _ = found
-    return relation == "at_most" and any(other[:3] == ("equal", here, own) for other in others)
-
-
-def _spelled_out(factor: Expr, index: Index) -> Expr:
-    """A share of a restricted set, whose members depend on the index, as bracket times exponential; a plain difference.
-
-    What keeps digits of a confident entry needs pairs of places; in sorted order the textbook's form remains.
-    """
-    if isinstance(factor, difference):
-        return factor.args[0] - factor.args[1]  # type: ignore[operator,no-any-return]
-    if isinstance(factor, sympy.Pow) and isinstance(factor.base, Softmax) and factor.exp.is_Integer:
-        spelled = _spelled_out(factor.base, index)
-        return factor if spelled == factor.base else spelled**factor.exp
-    if not isinstance(factor, Softmax | SoftmaxComplement):
-        return factor
-    body = factor.body(factor.at)
-    if not isinstance(body, Restricted) or not factor.has(index):
-        return factor
-    flags, score = body.args
-    share = flags * sympy.exp(score - LogSumExp(*factor.args[:2]))  # type: ignore[operator]
-    return share if isinstance(factor, Softmax) else 1 - share  # type: ignore[no-any-return]

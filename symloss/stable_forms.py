@@ -18,7 +18,7 @@ from sympy.core.basic import Basic
 from symloss import atoms
 from symloss.declare import Element, Index, LogSoftmax, LogSumExp, Norm, Softmax, Total, Unit, clamp
 from symloss.declare.binders import Binder, Restricted, Share, ShareComplement, SoftmaxComplement
-from symloss.declare.nodes import free_indices
+from symloss.declare.nodes import Mark, free_indices
 from symloss.kernel import Input
 
 if TYPE_CHECKING:
@@ -568,7 +568,9 @@ def log_sum_exp(lowering: Lowering, node: Binder) -> int:
 
 
 def _at(lowering: Lowering, node: Binder, entries: int) -> int:
-    """The entries, or the one at an integer label."""
+    """The entries, or the one at an integer label or at an index that the entries have already."""
+    if node.at in free_indices(node.args[0]):
+        return lowering.on_diagonal(entries, node)
     if isinstance(node.at, Index):
         return entries
     return lowering.taken(entries, node)
@@ -576,12 +578,18 @@ def _at(lowering: Lowering, node: Binder, entries: int) -> int:
 
 def log_softmax(lowering: Lowering, node: Binder) -> int:
     """Exact for a confident class: its shifted score is 0 and the others are summed apart."""
+    in_order = lowering.log_softmax_in_sorted_order(node)
+    if in_order is not None:
+        return in_order
     shifted, _, others, _ = _shifted(lowering, node)
     return lowering.apply("subtract", _at(lowering, node, shifted), lowering.apply("log1p", others))
 
 
 def softmax(lowering: Lowering, node: Binder) -> int:
     """Weights over one plus the sum of the others."""
+    in_order = lowering.log_softmax_in_sorted_order(node)
+    if in_order is not None:
+        return lowering.apply("exp", in_order)
     _, weights, others, _ = _shifted(lowering, node)
     whole = lowering.apply("add", lowering.constant(1), others, name="whole")
     return lowering.apply("divide", _at(lowering, node, weights), whole, name="softmax")
@@ -589,6 +597,9 @@ def softmax(lowering: Lowering, node: Binder) -> int:
 
 def softmax_complement(lowering: Lowering, node: Binder) -> int:
     """The weights of all other entries over the whole: no cancellation for a confident class."""
+    in_order = lowering.log_softmax_in_sorted_order(node)
+    if in_order is not None:
+        return lowering.apply("negate", lowering.apply("expm1", in_order))
     _, weights, others, is_largest = _shifted(lowering, node)
     one = lowering.constant(1)
     rest = lowering.apply("add", one, lowering.apply("subtract", others, weights))
@@ -638,6 +649,9 @@ def softmax_minus_label(lowering: Lowering, node: Expr) -> int:
     """
     share, label = node.args
     rest = SoftmaxComplement(*share.args)
+    if isinstance(label, Mark):
+        opposite = lowering.apply("negate", lowering.lower(rest))
+        return lowering.apply("select", lowering.flag(label), opposite, lowering.lower(share))
     tilt = lowering.tilt_of(label, share.axis)
     far = lowering.lower((1 - label) * share - label * rest)
     if tilt is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from symloss.rules import (
     cancellation,
+    confident,
     exponentials,
     finishing,
     logarithms,
@@ -27,4 +28,9 @@ LIFTING: tuple[Rule, ...] = (
     *cancellation.RULES,
     *vectors.RULES,
 )
-FINISHING: tuple[Rule, ...] = (*finishing.RULES, *powers.FINISHING_RULES, *cancellation.FINISHING_RULES)
+FINISHING: tuple[Rule, ...] = (
+    *confident.RULES,
+    *finishing.RULES,
+    *powers.FINISHING_RULES,
+    *cancellation.FINISHING_RULES,
+)

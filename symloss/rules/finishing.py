@@ -6,7 +6,6 @@ import sympy
 from sympy import Expr
 
 from symloss.atoms import (
-    difference,
     exp_difference,
     exp_minus_one,
     exp_minus_product,
@@ -28,8 +27,7 @@ from symloss.atoms import (
     xexpy,
 )
 from symloss.declare import Delta, Element, Softmax, Total, Unit, clamp
-from symloss.declare.binders import Share, SoftmaxComplement
-from symloss.declare.nodes import indices_of_entries
+from symloss.declare.binders import Share
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -299,35 +297,6 @@ def _power_of_sum(term: Expr) -> tuple[Expr, Expr, Expr]:
     return term, sympy.Integer(1), sympy.Integer(1)
 
 
-def _minus_softmax_mean(node: Expr) -> Expr | None:
-    """``v_j - Σ s_k v_k`` is ``v_j (1 - s_j) - (Σ s_k v_k - s_j v_j)``: exact where one class has all the weight."""
-    if not isinstance(node, sympy.Add) or len(node.args) != 2:
-        return None
-    totals = [term for term in node.args if isinstance(-term, Total)]
-    if len(totals) != 1:
-        return None
-    total, entry = -totals[0], node - totals[0]
-    for at in indices_of_entries(entry):
-        own = total.body(at)
-        shares = [factor for factor in sympy.Mul.make_args(own) if isinstance(factor, Softmax)]
-        if len(shares) == 1 and own == shares[0] * entry:
-            return entry * SoftmaxComplement(*shares[0].args) - difference(total, own)
-    return None
-
-
-def _complement(share: Expr) -> Expr:
-    return sigmoid(-share.args[0]) if isinstance(share, sigmoid) else SoftmaxComplement(*share.args)
-
-
-def _one_minus_softmax(node: Expr) -> Expr | None:
-    """``1 - softmax`` is the share of the other classes."""
-    if isinstance(node, sympy.Add) and len(node.args) == 2 and node.args[0] == 1:
-        negative = -node.args[1]
-        if isinstance(negative, Softmax):
-            return SoftmaxComplement(*negative.args)
-    return None
-
-
 def _example_reciprocals() -> Expr:
     from symloss.declare import Axis, sum_over, y_pred, y_true
 
@@ -354,29 +323,7 @@ def _example_perpendicular() -> Expr:
     return sum_over(k, units[0](k) * units[1](k)) * units[1](j) - units[0](j)
 
 
-def _example_mean() -> Expr:
-    from symloss.declare import Axis, sum_over, y_pred, y_true
-
-    axis = Axis("K")
-    k, j = axis.index("k"), axis.index("j")
-    return y_true[j] - sum_over(k, y_true[k] * Softmax.over(axis.index("m"), y_pred[axis.index("m")], k))
-
-
-def _example_softmax() -> Expr:
-    from symloss.declare import Axis, y_pred
-
-    axis = Axis("K")
-    return 1 - Softmax.over(axis.index("k"), y_pred[axis.index("k")], axis.index("i"))
-
-
 RULES = (
-    Rule(
-        "minus the softmax mean",
-        _minus_softmax_mean,
-        "v_j - v_j is 0 for a confident class",
-        "v - (s v + rest) = (1 - s) v - rest",
-        _example_mean,
-    ),
     Rule(
         "one minus a power",
         _one_minus_power,
@@ -418,13 +365,6 @@ RULES = (
         "sigmoid(x) - 1 is 0 from x = 37",
         "s - c = (1 - c) s - c (1 - s)",
         lambda: sigmoid(_x) - _a,
-    ),
-    Rule(
-        "one minus softmax",
-        _one_minus_softmax,
-        "0 for a confident class",
-        "share of the other classes",
-        _example_softmax,
     ),
     Rule(
         "exponential minus a product",

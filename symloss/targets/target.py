@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from symloss.kernel import KEYED, OPERATIONS
+
 # Python's precedence, for leaving out parentheses: atoms and calls bind tightest.
 CALL, UNARY, PRODUCT, SUM, BITWISE, COMPARISON = 6, 5, 4, 3, 2, 1
 
@@ -88,14 +90,6 @@ def calls(prefix: str, **names: str) -> dict[str, Spelling]:
 
 def in_sorted_order() -> dict[str, Spelling]:
     """The sums over entries by their keys, as functions of the module."""
-    names = [f"{family}_{relation}" for family in ("sum", "log_sum_exp") for relation in _RELATIONS]
-    sums = {name: Spelling(f"_{name}({{0}}, {{1}})") for name in names}
-    return {
-        **sums,
-        **{f"exp_sum_{item}": Spelling(f"_exp_sum_{item}({{0}}, {{1}}, {{2}}, {{3}})") for item in _RELATIONS},
-        "sum_equal_before": Spelling("_sum_equal_before({0}, {1})"),
-        "distance_below": Spelling("_distance_below({0}, {1})"),
-    }
-
-
-_RELATIONS = ("at_most", "below", "equal")
+    names = (*KEYED, "sum_equal_before", "distance_below")
+    places = [", ".join(f"{{{place}}}" for place in range(OPERATIONS[name].arity)) for name in names]
+    return {name: Spelling(f"_{name}({operands})") for name, operands in zip(names, places, strict=True)}
