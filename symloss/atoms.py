@@ -67,6 +67,20 @@ class exp_excess(Atom):
         return exp_minus_one(self.args[0])
 
 
+class log_one_minus_exp(Atom):
+    """``log(1 - exp(x))`` for x < 0."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return -inverse_exp_minus_one(-self.args[0])
+
+
+class inverse_exp_minus_one(Atom):
+    """``1 / (exp(x) - 1)``, with a derivative that is never a quotient of infinities."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        return inverse_exp_minus_one(self.args[0]) * inverse_exp_minus_one(-self.args[0])
+
+
 class logcosh(Atom):
     """``log(cosh(x))``."""
 
@@ -423,6 +437,8 @@ TEXTBOOK: dict[type[Atom], Callable[..., Expr]] = {
     sigmoid: lambda x: 1 / (1 + sympy.exp(-x)),
     exp_minus_one: lambda x: sympy.exp(x) - 1,
     exp_excess: lambda x: sympy.exp(x) - 1 - x,
+    inverse_exp_minus_one: lambda x: 1 / (sympy.exp(x) - 1),
+    log_one_minus_exp: lambda x: sympy.log(1 - sympy.exp(x)),
     logcosh: lambda x: sympy.log(sympy.cosh(x)),
     tangent_h: sympy.tanh,
     secant_h: sympy.sech,

@@ -177,6 +177,13 @@ class Notation:
         self._open.pop()
         return Over(Symbol(operator), Symbol(index.letter, integer=True), shown, *conditions)
 
+    def _extreme(self, prefix: str, body: Expr, index: Index) -> tuple[Expr, int]:
+        """A maximum, or the minimum of the opposite and the sign that this leaves."""
+        score = self._restricted(body, index)[0]
+        if score.as_coeff_Mul()[0].is_negative:
+            return self._over(f"{prefix}min", body.xreplace({score: -score}), index), -1
+        return self._over(f"{prefix}max", body, index), 1
+
     def _inside(self, node: Binder, index: Expr) -> Expr:
         """The body, shown; letters in use outside are not given to sums inside."""
         self._open.append(index)
@@ -194,10 +201,9 @@ class Notation:
         """Maxima, and what runs over the places that satisfy a condition; None for everything else."""
         body = node.body(index)
         if isinstance(node, Largest):
-            return self._over("max", body, index)
+            return sympy.Mul(*self._extreme("", body, index))
         if isinstance(node, IsLargest):
-            place = Comparison(self.shown(node.at), self._over("arg\\,max", body, index), Symbol("=="))
-            return Iverson(place)
+            return Iverson(Comparison(self.shown(node.at), self._extreme("arg\\,", body, index)[0], Symbol("==")))
         if not self._restricted(body, index)[1]:
             return None
         whole = self._over("sum", body, index, (lambda x: x) if isinstance(node, Total) else sympy.exp)

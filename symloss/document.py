@@ -11,7 +11,7 @@ from typing import Any
 
 from sympy import Expr
 
-from symloss.declare import Arrays, Identifiers, Interval, Signs, Vectors
+from symloss.declare import Arrays, Identifiers, Interval, Rising, Signs, Vectors
 from symloss.declare.domain import ClassLabel, Domain, Simplex, spelled
 from symloss.declare.nodes import Data, Element
 from symloss.derive import Derivation
@@ -146,6 +146,8 @@ def _domain(domain: Domain) -> str:
             return rf"[0, 1]^{{{domain.axis}}},\ \text{{summing to }} 1"
         case ClassLabel():
             return rf"\{{0, \dots, {domain.axis} - 1\}}"
+        case Rising():
+            return rf"{_domain(domain.entries)}^{{{domain.axis}}},\ \text{{rising}}"
         case Vectors():
             entries = _domain(domain.entries)
             return rf"{entries}^{{{domain.axis}}}"

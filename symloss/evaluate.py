@@ -30,6 +30,7 @@ from symloss.declare import (
     Node,
     Norm,
     Parameter,
+    Rising,
     Signs,
     Simplex,
     Softmax,
@@ -214,7 +215,8 @@ def _array(loss: Loss, name: str, domain: Domain, first: float) -> Any:
     def nested(depth: int) -> Any:
         if depth == 0:
             return _inside(entries, first + 0.2137 * next(count))
-        return [nested(depth - 1) for _ in range(_CLASSES)]
+        numbers = [nested(depth - 1) for _ in range(_CLASSES)]
+        return sorted(numbers) if isinstance(domain, Rising) else numbers
 
     return nested(len(loss.axes_of_data(name)))
 

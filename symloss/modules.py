@@ -11,7 +11,7 @@ import sympy
 from sympy import Expr
 
 from symloss.arithmetic import FLOATS, Arithmetic, Doubt, extended_kernel, pair_kernel
-from symloss.declare import ClassLabel, Data, Identifiers, Index, Interval, Lists, Loss, Signs, Simplex, Vectors
+from symloss.declare import ClassLabel, Data, Identifiers, Index, Interval, Lists, Loss, Rising, Signs, Simplex, Vectors
 from symloss.declare.binders import Largest
 from symloss.declare.domain import Domain, axes_of, entries_of
 from symloss.derive import Derivation
@@ -136,6 +136,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "domains": {"y_true": _spelled(loss.y_true), "y_pred": _spelled(loss.y_pred)},
         "checks": {"y_true": _check("y_true", loss.y_true), "y_pred": _check("y_pred", loss.y_pred)},
         "sums_to_one": isinstance(loss.y_true, Simplex),
+        "rises": any(isinstance(domain, Rising) for domain in (loss.y_true, loss.y_pred)),
         "sum_tolerance": "1e-3",
         "positive_sum": isinstance(loss.y_pred, Vectors) and loss.y_pred.entries == Interval(0.0),
         "kinks": [_kink_sentence(kink, Notation(loss)) for kink in mathematics.kinks],
@@ -358,7 +359,8 @@ def _number(end: float) -> str:
 def _check(name: str, domain: Domain) -> str:
     """The line that checks an array against its domain."""
     line = f'_in_domain("{name}", self.{name}, {_limits(domain)})'
-    return line + f"\n        _are_signs(self.{name})" if isinstance(domain, Signs) else line
+    further = {Signs: f"_are_signs(self.{name})", Rising: f'_are_rising("{name}", self.{name})'}.get(type(domain))
+    return line if further is None else f"{line}\n        {further}"
 
 
 def _limits(domain: Domain) -> str:

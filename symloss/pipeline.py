@@ -346,35 +346,40 @@ def certify(
     To ``mend`` is to choose the numbers that every function is computed in, and to measure the modules made so.
     """
     _have_functions(targets)
-    _are_measurable(names)
+    _are_measurable(names, targets)
     tasks = [
         (source, form.name, target, dtypes, points, out, mend)
         for source in sources(names)
         for form in _forms_in(source)
-        if is_measurable(form)
         for target in targets
+        if is_measurable(form, target)
     ]
     for examined in _in_processes(_examined, tasks, workers):
         progress(examined.loss)
         yield examined
 
 
-def is_measurable(form: Loss) -> bool:
-    """Whether certificates are made of a loss: not of those that compare entries or whose arguments differ in axes."""
+def is_measurable(form: Loss, target: str) -> bool:
+    """Whether certificates are made of a loss in a target: in NumPy always, else not of those over pairs of places."""
+    return target == "numpy" or not _is_over_places(form)
+
+
+def _is_over_places(form: Loss) -> bool:
+    """Whether a loss compares entries with each other, or has arguments that differ in axes."""
     from symloss.verify.oracle import compares_entries
 
-    return not (form.is_coupled or compares_entries(form))
+    return form.is_coupled or compares_entries(form)
 
 
-def _are_measurable(names: Iterable[str]) -> None:
-    """Raise UnsupportedError for a loss that is asked for by name and can't be measured."""
+def _are_measurable(names: Iterable[str], targets: tuple[str, ...]) -> None:
+    """Raise UnsupportedError for a loss that is asked for by name and can't be measured in a target."""
     for source in sources(names) if list(names) else []:
-        for loss in source.losses():
-            for form in loss.generated_forms():
-                if not is_measurable(form):
+        for form in (form for loss in source.losses() for form in loss.generated_forms()):
+            for target in targets:
+                if not is_measurable(form, target):
                     raise UnsupportedError(
                         f"{form.name} compares entries with each other or has inputs over axes of their own, which "
-                        "certify does not measure; symloss verify checks it at single points"
+                        f"certify does not measure in {target}; symloss verify checks it at single points"
                     )
 
 
@@ -389,7 +394,7 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
     form = _form_named(name, source)
     oracle = Oracle(form)
     module = open_module(form, target, out / target / f"{name}.py")
-    if mend:
+    if mend and not _is_over_places(form):  # sorts, pairs and contractions are computed in floats alone
         return _mended(form, source, target, dtypes, points, oracle)
     lines = tuple(measure(form, module, list(dtypes), points, oracle))
     return Examined(name, target, lines, environment(oracle.numbers.name, target), FLOATS)

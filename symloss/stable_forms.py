@@ -71,6 +71,26 @@ def exp_minus_one(lowering: Lowering, node: Expr) -> int:
     return lowering.apply("expm1", lowering.lower(node.args[0]))
 
 
+def inverse_exp_minus_one(lowering: Lowering, node: Expr) -> int:
+    """``1 / expm1(x)`` for x < 0, else ``-exp(-x) / expm1(-x)``, whose parts stay in the floats."""
+    x = lowering.lower(node.args[0])
+    opposite = lowering.apply("negate", lowering.apply("absolute", x))
+    is_negative = lowering.apply("less", x, lowering.constant(0), name="is_negative")
+    decay = lowering.apply("negate", lowering.apply("exp", opposite, name="decay"))
+    top = lowering.apply("select", is_negative, lowering.constant(1), decay)
+    return lowering.apply("divide", top, lowering.apply("expm1", opposite), name="inverse")
+
+
+def log_one_minus_exp(lowering: Lowering, node: Expr) -> int:
+    """``log(-expm1(x))`` from about -log 2 on, else ``log1p(-exp(x))``: Mächler (2012), Computing log(1 - e^-a)."""
+    x = lowering.lower(node.args[0])
+    is_small = lowering.apply("less", lowering.constant(Fraction(-25, 36)), x, name="is_small")
+    near = lowering.apply("negate", lowering.apply("expm1", x))
+    far = lowering.apply("log1p", lowering.apply("negate", lowering.apply("exp", x)))
+    safe = lowering.apply("select", is_small, near, lowering.constant(1))
+    return lowering.apply("select", is_small, lowering.apply("log", safe), far)
+
+
 def exp_excess(lowering: Lowering, node: Expr) -> int:
     """``x^2 (1/2 + x/6 + …)`` where x is small, else ``expm1(x) - x``."""
     x = lowering.lower(node.args[0])
@@ -768,6 +788,10 @@ FORMS: Mapping[type[Basic], Form] = {
     atoms.sigmoid: Form(sigmoid, "exp(x) / (1 + exp(x)) is inf/inf for large x"),
     atoms.exp_minus_one: Form(exp_minus_one, "exp(x) - 1 keeps no digit beside x = 0"),
     atoms.exp_excess: Form(exp_excess, "exp(x) - 1 - x keeps no digit beside x = 0: its series there"),
+    atoms.inverse_exp_minus_one: Form(
+        inverse_exp_minus_one, "exp(x) - 1 overflows for large x, and keeps no digit beside x = 0"
+    ),
+    atoms.log_one_minus_exp: Form(log_one_minus_exp, "1 - exp(x) keeps no digit beside x = 0, and is 1 below x = -37"),
     atoms.logcosh: Form(logcosh, "cosh(x) overflows for large x, and log(cosh(x)) is 0 beside x = 0"),
     atoms.tangent_h: Form(tangent_h),
     atoms.secant_h: Form(secant_h, "cosh(x) overflows for large x"),

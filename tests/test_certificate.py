@@ -202,7 +202,7 @@ BEYOND_THE_LIMIT = {
         for function in ("gradient", "hessian")
     ),
 }
-MEASURED = [name for name, form in FORMS.items() if pipeline.is_measurable(form)]
+MEASURED = [name for name, form in FORMS.items() if pipeline.is_measurable(form, "tensorflow")]
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -235,10 +235,31 @@ def test_the_committed_certificates_leave_nothing_else_out():
 
 
 def test_what_is_not_measured_says_so():
-    """Losses that compare entries have no certificate, and asking for one is an error that names the way out."""
+    """Losses that compare entries are measured in NumPy alone, and the error for TensorFlow names the way out."""
     assert all(load_metadata(name)["certificate"] is None for name in FORMS if name not in MEASURED)
     with pytest.raises(UnsupportedError, match="symloss verify checks it"):
-        list(pipeline.certify(["infonce"], ("numpy",), GENERATED, dtypes=("float64",), points=100))
+        list(pipeline.certify(["infonce"], ("tensorflow",), GENERATED, dtypes=("float64",), points=100))
+
+
+# Lists in sorted order, a batch of embeddings, cumulative logits, members of an ensemble.
+OVER_PLACES = {
+    "listmle": {"value"},
+    "cox_partial_likelihood": {"value"},
+    "gaussian_nll_diagonal": {"value", "gradient", "hessian"},
+    "wasserstein_1d_histogram": {"value", "gradient", "hessian"},
+    "ranknet": {"value"},
+    "crps_ensemble": {"gradient", "hessian"},
+    "cumulative_link": {"value", "gradient"},
+}
+
+
+@pytest.mark.parametrize("name", OVER_PLACES)
+def test_losses_over_places_are_measured_over_all_floats(name):
+    """Those functions that add up what can't cancel are certified; every function is measured."""
+    lines = short(name, 300)
+    assert set(lines) == {"value", "gradient", "hessian"}
+    assert {function for function, line in lines.items() if line.is_certified} >= OVER_PLACES[name]
+    assert all(line.measurement.points > 100 for line in lines.values())
 
 
 def load_metadata(name):

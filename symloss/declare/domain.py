@@ -103,6 +103,14 @@ class Lists(Vectors):
 
 
 @dataclass(frozen=True)
+class Rising(Vectors):
+    """Vectors whose entries never fall along the axis, such as cumulative logits."""
+
+    def __str__(self) -> str:
+        return f"rising vectors over {self.axis}, entries {self.entries}"
+
+
+@dataclass(frozen=True)
 class Arrays:
     """Arrays over several axes, such as a batch of embeddings, whose entries lie in an interval."""
 

@@ -57,7 +57,7 @@ def _share_minus_label(node: Expr) -> Expr | None:
     if len(shares) != 1 or any(item.has(sigmoid, Softmax) for item in node.args if item != shares[0]):
         return None
     label = -(node - shares[0])
-    if label.is_number:
+    if label.is_number or label.could_extract_minus_sign():
         return None
     if isinstance(shares[0], sigmoid):
         return sigmoid_minus_label(shares[0].args[0], label)

@@ -7,7 +7,7 @@ import functools
 import sympy
 from sympy import Expr
 
-from symloss.atoms import log_hypotenuse, log_ratio, logcosh, sigmoid, softplus
+from symloss.atoms import exp_minus_one, log_hypotenuse, log_one_minus_exp, log_ratio, logcosh, sigmoid, softplus
 from symloss.declare import Data, LogSoftmax, LogSumExp, Softmax, Total, sum_over
 from symloss.declare.axes import restricted
 from symloss.declare.nodes import Apart, Bracket, fresh_index, indices_of_entries
@@ -84,6 +84,31 @@ def _log_of_product(node: Expr) -> Expr | None:
 def _log_of_cosh(node: Expr) -> Expr | None:
     if isinstance(node, sympy.log) and isinstance(node.args[0], sympy.cosh):
         return logcosh(node.args[0].args[0])
+    return None
+
+
+def _log_of_one_minus_exp(node: Expr) -> Expr | None:
+    """``log(c - c exp(x))`` and ``log(-c expm1(x))``."""
+    if not isinstance(node, sympy.log):
+        return None
+    for factor in sympy.Mul.make_args(node.args[0]):
+        inside = factor.args[0] if isinstance(factor, exp_minus_one) else None
+        if isinstance(factor, sympy.Add) and len(factor.args) == 2 and factor.args[0] == 1:
+            inside = (-factor.args[1]).args[0] if isinstance(-factor.args[1], sympy.exp) else None
+        if inside is not None:
+            rest = node.args[0] / factor * (1 if isinstance(factor, sympy.Add) else -1)
+            return log_one_minus_exp(inside) + sympy.log(rest) if rest.is_positive else None
+    return None
+
+
+def _log_of_difference_of_sigmoids(node: Expr) -> Expr | None:
+    """``log(σ(a) - σ(b))`` is ``log σ(a) + log σ(-b) + log(1 - e^(b - a))``."""
+    if not isinstance(node, sympy.log) or not isinstance(node.args[0], sympy.Add) or len(node.args[0].args) != 2:
+        return None
+    for first, second in (node.args[0].args, node.args[0].args[::-1]):
+        if isinstance(first, sigmoid) and isinstance(-second, sigmoid):
+            a, b = first.args[0], (-second).args[0]
+            return log_one_minus_exp(sympy.expand(b - a)) - softplus(-a) - softplus(b)
     return None
 
 
@@ -244,6 +269,20 @@ RULES = (
         "cosh overflows from 711 and is 1 below 1e-8",
         "log cosh x = log1p(2 sinh(x/2)^2)",
         lambda: sympy.log(sympy.cosh(_x)),
+    ),
+    Rule(
+        "log of one minus an exponential",
+        _log_of_one_minus_exp,
+        "1 - e^x keeps no digit beside x = 0",
+        "log(1 - e^x) = log(-expm1(x))",
+        lambda: sympy.log(1 - sympy.exp(-_a)),
+    ),
+    Rule(
+        "log of a difference of sigmoids",
+        _log_of_difference_of_sigmoids,
+        "the difference cancels where both are near 0 or 1",
+        "sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - e^(b - a))",
+        lambda: sympy.log(sigmoid(_a + 1) - sigmoid(_a)),
     ),
     Rule(
         "log of a sum of exponentials",

@@ -151,19 +151,25 @@ def regions(errors: list[Error]) -> list[str]:
     for error in errors:
         pred = error.point.y_pred
         single = pred[error.entry] if isinstance(pred, tuple) else pred
-        key = (math.copysign(1, single), tuple(sorted(error.point.constants.items())))
+        key = (math.copysign(1, single), tuple(sorted(_parameters(error).items())))
         boxes.setdefault(key, []).append(error)
     return [_box(members) for members in list(boxes.values())[:8]]
+
+
+def _parameters(error: Error) -> dict[str, float]:
+    """The constants that are one number."""
+    return {name: value for name, value in error.point.constants.items() if not isinstance(value, tuple)}
 
 
 def _box(errors: list[Error]) -> str:
     sides = []
     for name in ("y_true", "y_pred"):
-        numbers = []
+        numbers: list[float] = []
         for error in errors:
             values = getattr(error.point, name)
-            numbers.append(values[error.entry] if isinstance(values, tuple) else values)
+            is_of_entries = isinstance(values, tuple) and not error.point.sizes
+            numbers += [values[error.entry]] if is_of_entries else np.ravel(values).tolist()
         low, high = min(numbers), max(numbers)
         sides.append(f"{name} = {low:.3g}" if low == high else f"{low:.3g} <= {name} <= {high:.3g}")
-    constants = [f"{name} = {value:.6g}" for name, value in errors[0].point.constants.items()]
+    constants = [f"{name} = {value:.6g}" for name, value in _parameters(errors[0]).items()]
     return ", ".join(sides + constants)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from symloss.declare import ClassLabel, Interval, Loss, Signs, Simplex
+from symloss.declare import ClassLabel, Identifiers, Interval, Loss, Rising, Signs, Simplex
 from symloss.declare.domain import Domain, entries_of
-from symloss.verify.oracle import Point
+from symloss.verify.oracle import Point, compares_entries
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -36,27 +36,35 @@ _STEPS = 2 ** np.arange(0, 47, 2)
 _SIZES = (2, 4, 4, 4, 10)  # numbers of entries along an axis
 
 
+_LENGTHS = ((2, 3), (3, 2), (4, 2), (5, 3))  # numbers of entries along the first axis, and along further ones
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Samples with one set of parameters: y_true and y_pred as the emitted function takes them."""
+    """Samples with one set of parameters: y_true, y_pred and extra inputs as the emitted function takes them.
+
+    ``sizes`` are those of the axes where arguments differ in theirs.
+    """
 
     y_true: Array
     y_pred: Array
     parameters: dict[str, float]
     extras: dict[str, Array] = field(default_factory=dict)
+    sizes: tuple[tuple[str, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.y_pred)
 
     def point(self, row: int) -> Point:
         """One sample as the oracle takes it."""
-        constants = {**self.parameters, **{name: float(values[row]) for name, values in self.extras.items()}}
-        true, pred = (tuple(map(float, part[row])) if part.ndim > 1 else float(part[row]) for part in self.data)
-        return Point(true, pred, constants)
+        extras = {name: _sample(values, row) for name, values in self.extras.items()}
+        true, pred = (_sample(part, row) for part in self.data)
+        return Point(true, pred, {**self.parameters, **extras}, self.sizes)
 
     def content(self) -> bytes:
         """A key: equal for equal samples."""
-        parts = (*self.data, *self.extras.values(), np.array(list(self.parameters.values())))
+        settings = (list(self.parameters.values()), [size for _, size in self.sizes])
+        parts = (*self.data, *self.extras.values(), *map(np.array, settings))
         return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).digest()
 
     @property
@@ -67,11 +75,16 @@ class Batch:
     def rows(self, chosen: Array) -> Batch:
         """Some of the samples."""
         extras = {name: values[chosen] for name, values in self.extras.items()}
-        return Batch(self.y_true[chosen], self.y_pred[chosen], self.parameters, extras)
+        return Batch(self.y_true[chosen], self.y_pred[chosen], self.parameters, extras, self.sizes)
 
     def moved(self, y_pred: Array) -> Batch:
         """The same samples with other predictions."""
-        return Batch(self.y_true, y_pred, self.parameters, self.extras)
+        return Batch(self.y_true, y_pred, self.parameters, self.extras, self.sizes)
+
+
+def _sample(values: Array, row: int) -> Any:
+    """One sample of an argument: a number, or its entries over all axes, the last one fastest."""
+    return tuple(map(float, values[row].ravel())) if values.ndim > 1 else float(values[row])
 
 
 def batches(
@@ -92,6 +105,9 @@ def batches(
         drawn = int(share * (3 if place == 0 else 1)) + 1
         if loss.is_elementwise:
             yield _elementwise(loss, parameters, drawn, _Floats(dtype, dice))
+        elif loss.is_coupled or compares_entries(loss):
+            for lengths in _LENGTHS:
+                yield _over_axes(loss, parameters, drawn, lengths, _Floats(dtype, dice))
         else:
             for size in _SIZES:
                 yield _over_axis(loss, parameters, math.ceil(drawn / len(_SIZES) / size), size, _Floats(dtype, dice))
@@ -350,6 +366,8 @@ def _entries(domain: Interval, count: int, size: int, floats: _Floats) -> Array:
 
 
 def _vectors(loss: Loss, y_true: Array, count: int, size: int, floats: _Floats) -> Array:
+    if isinstance(loss.y_pred, Rising):
+        return np.sort(_entries(loss.y_pred.entries, count, size, floats), axis=1)
     domain, dice = entries_of(loss.y_pred), floats.dice
     free = _entries(domain, count, size, floats)
     if loss.composed is not None or isinstance(loss.y_true, ClassLabel | Simplex):
@@ -361,3 +379,42 @@ def _vectors(loss: Loss, y_true: Array, count: int, size: int, floats: _Floats) 
         return free
     near = floats.near(y_true.astype(floats.dtype).ravel(), domain).reshape(count, size)
     return np.where(dice.random((count, 1)) < 0.2, near, free)
+
+
+# -- samples over axes that arguments differ in ------------------------------------------------------------------
+
+
+def _over_axes(
+    loss: Loss, parameters: dict[str, float], drawn: int, lengths: tuple[int, int], floats: _Floats
+) -> Batch:
+    """Every argument in the shape of its axes; about as many entries of y_pred for all lengths together as drawn."""
+    sizes = {axis.name: lengths[min(place, 1)] for place, axis in enumerate(loss.axes)}
+    entries = math.prod(sizes[axis.name] for axis in loss.axes_of_data("y_pred"))
+    count = math.ceil(drawn / len(_LENGTHS) / entries)
+
+    def shaped(name: str, domain: Domain) -> Array:
+        shape = tuple(sizes[axis.name] for axis in loss.axes_of_data(name))
+        flat = _argument(domain, count, max(1, math.prod(shape)), sizes, floats)
+        return flat.reshape(count, *shape)
+
+    extras = {item.name: shaped(item.name, item.domain) for item in loss.extra_inputs}
+    return Batch(shaped("y_true", loss.y_true), shaped("y_pred", loss.y_pred), parameters, extras, tuple(sizes.items()))
+
+
+def _argument(domain: Domain, count: int, size: int, sizes: Mapping[str, int], floats: _Floats) -> Array:
+    """Entries of one argument, one sample a row; half of the samples have repeated entries, as ranks and times do."""
+    dice = floats.dice
+    if isinstance(domain, Identifiers):
+        return dice.integers(0, max(1, size // 2) + 1, (count, size))
+    if isinstance(domain, ClassLabel):
+        return dice.integers(0, sizes[domain.axis], (count, size))
+    if isinstance(domain, Simplex):
+        return _labels(domain, count, size, floats)
+    interval = entries_of(domain)
+    spread = dice.choice((0.1, 1.0, 10.0, 1000.0), (count, 1))
+    scores = floats.inside(dice.normal(0, 1, (count, size)) * spread, interval)
+    entries = np.where(dice.random((count, 1)) < 0.6, scores, _entries(interval, count, size, floats))
+    if isinstance(domain, Rising):
+        return np.sort(entries, axis=1)
+    repeated = np.take_along_axis(entries, dice.integers(0, size, (count, size)), axis=1)
+    return np.where(dice.random((count, 1)) < 0.3, repeated, entries)

@@ -21,7 +21,8 @@ from typing import Any, Protocol
 import mpmath
 import numpy as np
 
-from symloss.declare import ClassLabel, Loss
+from symloss.declare import ClassLabel, Identifiers, Loss
+from symloss.declare.domain import Domain, entries_of
 from symloss.verify.balls import UndecidedError
 from symloss.verify.grid import Array, Batch, batches, from_ordinals, ordinals
 from symloss.verify.oracle import Oracle, Point
@@ -122,7 +123,7 @@ class Examiner:
         key = batch.content()
         known = self._truths.get(key)
         if known is None:
-            size = 1 if batch.y_pred.ndim == 1 else batch.y_pred.shape[1]
+            size = math.prod(batch.y_pred.shape[1:])
             found = {name: np.full((len(batch), 1 if name == "value" else size, 2), np.nan) for name in FUNCTIONS}
             undecided = 0
             for row in range(len(batch)):
@@ -141,7 +142,7 @@ class Examiner:
 
     def sensitivity(self, point: Point, function: str, entry: int) -> float:
         """S, from the truth at inputs one float away."""
-        key = (point.y_true, point.y_pred, tuple(point.constants.values()), entry)
+        key = (point.y_true, point.y_pred, tuple(point.constants.values()), point.sizes, entry)
         if key not in self._sensitivities:
             self._sensitivities[key] = self._moves(point, entry)
         return self._sensitivities[key][FUNCTIONS.index(function)]
@@ -204,7 +205,7 @@ class Examiner:
             errors = samples.errors[owner].copy()
             for inner in np.nonzero(~(errors <= limit))[0]:
                 errors[inner] = self._error(function, samples, owner, int(inner), float(errors[inner])).conditioned
-            pred = batch.y_pred[rows] if batch.y_pred.ndim == 1 else batch.y_pred[rows, entries]
+            pred = batch.y_pred.reshape(len(batch), -1)[rows, entries if batch.y_pred.ndim > 1 else 0]
             predictions.append(pred.astype(self.dtype))
             sizes.append(errors)
         return np.concatenate(predictions), np.concatenate(sizes)
@@ -271,26 +272,36 @@ class Examiner:
                     yield batch
 
     def _neighbours(self, point: Point, steps: Array) -> Batch | None:
-        extras = {item.name for item in self.loss.extra_inputs}
         pred = np.atleast_1d(np.array(point.y_pred, dtype=self.dtype))
         moved = np.tile(pred, (len(steps), 1))
         column = np.arange(len(steps)) % moved.shape[1]
         kind = np.int64 if self.dtype is np.float64 else np.int32
         rows = np.arange(len(steps))
         shifted = from_ordinals(ordinals(moved[rows, column]) + steps.astype(kind), self.dtype)
-        from symloss.declare.domain import entries_of
-
         domain = entries_of(self.loss.y_pred)
         keep = np.array([domain.contains(float(number)) for number in shifted])
         moved[rows, column] = shifted
         if not keep.any():
             return None
-        y_pred = moved[:, 0] if self.loss.is_elementwise else moved
-        label = isinstance(self.loss.y_true, ClassLabel)
-        y_true = np.array([point.y_true] * len(steps), dtype=np.int64 if label else self.dtype)
-        parameters = {name: number for name, number in point.constants.items() if name not in extras}
-        per_row = {name: np.full(len(steps), point.constants[name], dtype=self.dtype) for name in sorted(extras)}
-        return Batch(y_true, y_pred, parameters, per_row).rows(np.nonzero(keep)[0])
+        given = {item.name: item.domain for item in self.loss.extra_inputs}
+        parameters = {name: number for name, number in point.constants.items() if name not in given}
+
+        def repeated(name: str, domain: Domain, entries: Any) -> Array:
+            is_whole = isinstance(domain, ClassLabel | Identifiers)
+            found = np.array([entries] * len(steps), dtype=np.int64 if is_whole else self.dtype)
+            return self._shaped(name, found, point)
+
+        y_pred = moved[:, 0] if self.loss.is_elementwise else self._shaped("y_pred", moved, point)
+        extras = {name: repeated(name, given[name], point.constants[name]) for name in sorted(given)}
+        y_true = repeated("y_true", self.loss.y_true, point.y_true)
+        return Batch(y_true, y_pred, parameters, extras, point.sizes).rows(np.nonzero(keep)[0])
+
+    def _shaped(self, name: str, samples: Array, point: Point) -> Array:
+        """Samples of an argument in the shape of its axes."""
+        if not point.sizes:
+            return samples
+        sizes = dict(point.sizes)
+        return samples.reshape(len(samples), *(sizes[axis.name] for axis in self.loss.axes_of_data(name)))
 
     # -- summaries -----------------------------------------------------------------------------------------------
 
@@ -373,7 +384,12 @@ def _one_float_away(point: Point, loss: Loss, dtype: type[np.floating[Any]], *, 
 
     extras = {item.name for item in loss.extra_inputs}
     for name, number in point.constants.items():
-        if name in extras or not is_whole(number):
+        if isinstance(number, tuple):
+            for place, entry in enumerate(number):
+                if not is_whole(entry):
+                    neighbours = (*number[:place], moved(entry), *number[place + 1 :])
+                    yield replace(point, constants={**point.constants, name: neighbours})
+        elif name in extras or not is_whole(number):
             yield replace(point, constants={**point.constants, name: moved(number)})
     for name in ("y_true", "y_pred"):
         entries = getattr(point, name)

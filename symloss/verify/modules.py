@@ -106,7 +106,10 @@ class NumpyModule:
                 part: getattr(self.module, names[part])(batch.y_true, batch.y_pred, reduction="none", **keywords)
                 for part in functions
             }
-            return {part: np.asarray(result).reshape(len(batch), -1) for part, result in results.items()}
+            found = {part: np.asarray(result).reshape(len(batch), -1) for part, result in results.items()}
+            if self.loss.rows is not None and "value" in found:
+                found["value"] = found["value"].sum(axis=1, keepdims=True)
+            return found
 
         return evaluate
 

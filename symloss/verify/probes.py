@@ -21,6 +21,7 @@ from symloss.declare import (
     Interval,
     Loss,
     Norm,
+    Rising,
     Signs,
     Simplex,
     Vectors,
@@ -82,6 +83,8 @@ def _coupled(loss: Loss, dice: random.Random, number: Draw, constants: dict[str,
         drawn = tuple(
             draw(entries_of(domain), dice) if scale is None else scale * dice.gauss(0, 1) for _ in range(count)
         )
+        if isinstance(domain, Rising):
+            return tuple(sorted(drawn))
         has_ties = name == "y_true" and dice.random() < 0.5
         return tuple(map(float, map(round, drawn))) if has_ties or _is_flag(loss, name) else drawn
 
@@ -196,6 +199,8 @@ def _dyadic_shares(dice: random.Random) -> tuple[float, ...]:
 
 
 def _argument(domain: Domain, dice: random.Random, number: Draw, size: int | None) -> Entries:
+    if isinstance(domain, Rising):
+        return tuple(sorted(_argument(Vectors(domain.axis, domain.entries), dice, number, size)))  # type: ignore[arg-type]
     if isinstance(domain, Simplex | Vectors):
         entries = entries_of(domain)
         if number is _human or math.isfinite(entries.upper):
