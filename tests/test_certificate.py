@@ -249,7 +249,7 @@ OVER_PLACES = {
     "wasserstein_1d_histogram": {"value", "gradient", "hessian"},
     "ranknet": {"value"},
     "crps_ensemble": {"gradient", "hessian"},
-    "cumulative_link": {"value", "gradient"},
+    "cumulative_link": {"value", "gradient", "hessian"},
 }
 
 
