@@ -249,6 +249,7 @@ OVER_PLACES = {
     "wasserstein_1d_histogram": {"value", "gradient", "hessian"},
     "ranknet": {"value"},
     "crps_ensemble": {"gradient", "hessian"},
+    "ordinal_logistic": {"value", "gradient", "hessian"},
     "cumulative_link": {"value", "gradient", "hessian"},
 }
 

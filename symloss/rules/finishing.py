@@ -28,6 +28,7 @@ from symloss.atoms import (
 )
 from symloss.declare import Delta, Element, Softmax, Total, Unit, clamp
 from symloss.declare.binders import Share
+from symloss.declare.nodes import Mark
 from symloss.rules.rule import Rule
 
 _x = sympy.Symbol("x", real=True)
@@ -217,6 +218,18 @@ def _sigmoids_of_both_labels(node: Expr) -> Expr | None:
     return None
 
 
+def _whole_of_sigmoids(node: Expr) -> Expr | None:
+    """``c sigmoid(x) + c sigmoid(-x)`` is ``c``, for brackets c: other labels weight both apart already."""
+    if not isinstance(node, sympy.Add):
+        return None
+    for term in node.args:
+        for share in (factor for factor in sympy.Mul.make_args(term) if isinstance(factor, sigmoid)):
+            opposite = term / share * sigmoid(-share.args[0])
+            if opposite in node.args and (term / share).has(Mark):
+                return sympy.Add(*[item for item in node.args if item not in (term, opposite)], term / share)
+    return None
+
+
 def _weighted_sigmoids(node: Expr) -> Expr | None:
     """``p sigmoid(x) - q sigmoid(-x)`` is ``p tanh(x/2)`` for p = q, else zero where ``e^x = q/p``."""
     if not isinstance(node, sympy.Add) or len(node.args) != 2:
@@ -303,6 +316,13 @@ def _example_reciprocals() -> Expr:
     axis = Axis("K")
     total = sum_over(axis.index("k"), y_pred[axis.index("k")])
     return 1 / total - Delta(y_true, axis.index("j")) / y_pred[y_true]
+
+
+def _example_whole() -> Expr:
+    from symloss.declare import Axis
+
+    mark = Delta(Axis("K").index("i"), Axis("K").index("j"))
+    return sigmoid(_x) - mark * sigmoid(_x) - mark * sigmoid(-_x)
 
 
 def _example_quotient_of_shares() -> Expr:
@@ -407,6 +427,13 @@ RULES = (
         "0 where the share is close to its label 1",
         "1 - c/q = ((1 - c) - (1 - q)) / q with a sign",
         _example_quotient_of_shares,
+    ),
+    Rule(
+        "whole of two sigmoids",
+        _whole_of_sigmoids,
+        "1 - sigmoid(x) cancels where sigmoid(x) is near 1",
+        "sigmoid(x) + sigmoid(-x) = 1",
+        _example_whole,
     ),
     Rule(
         "sigmoids of both labels",

@@ -8,7 +8,7 @@ import sympy
 from sympy import Expr
 
 from symloss.atoms import exp_minus_one, log_hypotenuse, log_one_minus_exp, log_ratio, logcosh, sigmoid, softplus
-from symloss.declare import Data, LogSoftmax, LogSumExp, Softmax, Total, sum_over
+from symloss.declare import Data, Index, LogSoftmax, LogSumExp, Softmax, Total, sum_over
 from symloss.declare.axes import restricted
 from symloss.declare.nodes import Apart, Bracket, fresh_index, indices_of_entries
 from symloss.rules.exponentials import exponents_of, two_exponentials
@@ -176,12 +176,18 @@ def _softplus_minus_line(node: Expr) -> Expr | None:
             for other in node.args:
                 weight = sympy.cancel(-other / line)
                 left = coefficient - weight
-                if other == term or weight == 0 or weight.has(*line.free_symbols) or not weight.is_nonnegative:
+                if other == term or weight == 0 or weight.has(*_variables(line)) or not weight.is_nonnegative:
                     continue
                 if coefficient == 1 or left.is_nonnegative:
                     rest = [item for item in node.args if item not in (term, other)]
                     return sympy.Add(*rest, weight * softplus(-x) + left * softplus(x), weight * (x - line))
     return None
+
+
+def _variables(expression: Expr) -> set[Expr]:
+    """The symbols of an expression, without those that indices consist of."""
+    places = {part for index in expression.atoms(Index) for part in index.args}
+    return expression.free_symbols - places  # type: ignore[no-any-return]
 
 
 def _softmax_quotient(node: Expr) -> Expr | None:

@@ -564,12 +564,12 @@ def _extremum(parts: list[Reading], wanted: int) -> Reading:
 
 
 def _largest_of(members: list[tuple[Reading, Reading]]) -> Reading:
-    """The largest of what belongs to a set; undefined for the empty one."""
+    """The largest of what belongs to a set; minus infinity of the empty one."""
 
     def reading(place: _Place) -> Series:
         algebra = place.algebra
         inside = [term for flag, term in members if not algebra.is_zero(flag(place))]
-        return _extremum(inside, 1)(place) if inside else [algebra.numbers.undefined]
+        return _extremum(inside, 1)(place) if inside else [-algebra.numbers.infinity]
 
     return reading
 
