@@ -119,25 +119,28 @@ def found_own(anchors, partners, temperature, *, among_others):
 
 @pytest.mark.parametrize("target", ["numpy", "tensorflow"])
 @pytest.mark.parametrize("temperature", [0.5, 0.07, 0.02])
-@pytest.mark.parametrize("name", ["infonce", "ntxent"])
+@pytest.mark.parametrize("name", ["infonce", "ntxent", "clip"])
 def test_embeddings_beside_their_partner_keep_their_digits(name, temperature, target):
     """Four directions at right angles, in pairs: the loss of a row is down to exp(-50)."""
     dice = np.random.default_rng(7)
     directions = np.eye(4) + 0.1 * dice.normal(size=(4, 4))
     near = directions + 0.01 * dice.normal(size=(4, 4))
     module = load_committed(target, name)
-    if name == "infonce":
-        labels, predictions = near, directions
-    else:
+    labels, predictions = near, directions
+    if name == "ntxent":
         labels, predictions = np.array([0, 0, 1, 1]), np.stack([directions[:2], near[:2]], axis=1).reshape(4, 4)
     with mp.workdps(60):
-        others = near if name == "infonce" else predictions
+        others = predictions if name == "ntxent" else near
 
         def total(move, place):
             rows = [[mpf(float(entry)) for entry in row] for row in predictions]
             rows[place[0]][place[1]] += move
-            partners = [[mpf(float(entry)) for entry in row] for row in others] if name == "infonce" else rows
-            return found_own(rows, partners, mpf(temperature), among_others=name == "ntxent")
+            partners = rows if name == "ntxent" else [[mpf(float(entry)) for entry in row] for row in others]
+            there = found_own(rows, partners, mpf(temperature), among_others=name == "ntxent")
+            if name != "clip":
+                return there
+            back = found_own(partners, rows, mpf(temperature), among_others=False)
+            return [(one + other) / 2 for one, other in zip(there, back, strict=True)]
 
         values = total(mpf(0), (0, 0))
         slopes = [

@@ -31,23 +31,31 @@ def _log_sum_exp_minus_own(node: Expr) -> Expr | None:
 
 def _minus_own_score(sum_: Expr, known: frozenset[Expr]) -> Expr | None:
     """The sum with a log-sum-exp and its own score as one; ``known`` marks hold wherever it counts."""
-    for term in sum_.args:
-        for node in (factor for factor in sympy.Mul.make_args(term) if isinstance(factor, LogSumExp)):
-            coefficient = term / node
-            for at in _places(sum_, node):
-                score = _own_score(node.body(at), known)
-                parts = sympy.Add.make_args(sympy.expand_mul(-coefficient * score)) if score is not None else ()
-                if parts and all(part in sum_.args for part in parts):
-                    rest = [item for item in sum_.args if item != term and item not in parts]
-                    return sympy.Add(*rest, -coefficient * LogSoftmax(*node.args, at))
+    terms = [term for term in sum_.args if any(isinstance(factor, LogSumExp) for factor in sympy.Mul.make_args(term))]
+    for chosen in (*((term,) for term in terms), *((tuple(terms),) if len(terms) > 1 else ())):
+        for at in _places(sum_):
+            own = [_with_own_score(term, at, known) for term in chosen]
+            score = sympy.Add(*[pair[0] for pair in own if pair is not None])
+            parts = sympy.Add.make_args(sympy.expand_mul(-score)) if None not in own else ()
+            if parts and all(part in sum_.args for part in parts):
+                rest = [item for item in sum_.args if item not in chosen and item not in parts]
+                return sympy.Add(*rest, *[pair[1] for pair in own if pair is not None])
     return None
 
 
-def _places(sum_: Expr, node: LogSumExp) -> list[Expr]:
-    """Indices and labels of the sum that may be places of a binder's axis."""
+def _with_own_score(term: Expr, at: Expr, known: frozenset[Expr]) -> tuple[Expr, Expr] | None:
+    """Of ``c log Σ exp(u_k)``: ``c u`` at a place, and what is left without it; None for a place out of the set."""
+    node = next(factor for factor in sympy.Mul.make_args(term) if isinstance(factor, LogSumExp))
+    if isinstance(at, Index) and at.axis != node.axis:
+        return None
+    score = _own_score(node.body(at), known)
+    return None if score is None else (term / node * score, -term / node * LogSoftmax(*node.args, at))
+
+
+def _places(sum_: Expr) -> list[Expr]:
+    """Indices and labels that entries of the sum are at."""
     found = free_indices(sum_) | {item for item in indices_of_entries(sum_) if not isinstance(item, Index)}
-    places = [item for item in found if not isinstance(item, Index) or (item.axis == node.axis and not item.is_bound)]
-    return sorted(places, key=sympy.default_sort_key)
+    return sorted(found, key=sympy.default_sort_key)
 
 
 def _own_score(entry: Expr, known: frozenset[Expr]) -> Expr | None:
@@ -60,22 +68,31 @@ def _own_score(entry: Expr, known: frozenset[Expr]) -> Expr | None:
 
 
 def _softmax_minus_mark(node: Expr) -> Expr | None:
-    """``a_j s_j - [j = i] a_i`` is ``a_j (s_j - [j = i])``, and with ``n >= m`` for ``m/n`` in place of the bracket."""
-    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+    """``Σ a s_j - [j = i] Σ a`` is ``Σ a (s_j - [j = i])``, and with ``n >= m`` for ``m/n`` in place of the bracket."""
+    if not isinstance(node, sympy.Add):
         return None
-    for first, second in (node.args, node.args[::-1]):
-        shares = [factor for factor in sympy.Mul.make_args(first) if isinstance(factor, Softmax)]
-        if len(shares) != 1 or second.has(Softmax):
-            continue
-        coefficient = first / shares[0]
-        label = _label_at_a_place(coefficient, -second) or _label_of_a_count(coefficient, -second)
-        if label is not None:
-            return coefficient * softmax_minus_label(shares[0], label)
-    return None
+    shares = [(term, found[0]) for term in node.args if len(found := _shares(term)) == 1]
+    if len(shares) != len(node.args) - 1:
+        return None
+    (marked,) = [term for term in node.args if term not in [share[0] for share in shares]]
+    if marked.has(Softmax):
+        return None
+    coefficients = [term / share for term, share in shares]
+    label = _label_at_a_place(sympy.Add(*coefficients), -marked)
+    if label is None and len(shares) == 1:
+        label = _label_of_a_count(coefficients[0], -marked)
+    if label is None:
+        return None
+    pairs = zip(coefficients, shares, strict=True)
+    return sympy.Add(*[factor * softmax_minus_label(share, label) for factor, (_, share) in pairs])
+
+
+def _shares(term: Expr) -> list[Softmax]:
+    return [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, Softmax)]
 
 
 def _label_at_a_place(coefficient: Expr, marked: Expr) -> Expr | None:
-    """``[j = i]`` of ``[j = i] a_i``, where the coefficient is a_j or a_i."""
+    """``[j = i]`` of ``[j = i] a``, where the coefficient is the same a at equal places."""
     for mark in (factor for factor in sympy.Mul.make_args(marked) if isinstance(factor, Delta)):
         left, right = mark.args
         for old, new in ((left, right), (right, left)):
