@@ -468,29 +468,30 @@ def _finite_differences(examination: Examination, emitted: NumpyModule | Tensorf
         return  # weights that are constants for the derivative, which differences see moving
     for point in batch_of(examination, emitted):
         entries = point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,)
-        gradient, hessian = emitted.gradient(point), emitted.hessian(point)
+        here = emitted.all(point)
         for place, entry in enumerate(entries):
             step = 1e-6 * max(1.0, abs(entry)) if abs(entry) > 1e-4 else 1e-7 * abs(entry)
             sides = [_moved(point, place, entry + sign * step) for sign in (-1, 1)]
             if any(not _inside(examination.loss, side) for side in sides):
                 continue
             width = 2 * step
-            values = [emitted.value(side) for side in sides]
-            slopes = [emitted.gradient(side)[place] for side in sides]
+            there = [emitted.all(side) for side in sides]
+            values = [float(np.ravel(found["value"])[0]) for found in there]
+            slopes = [found["gradient"][place] for found in there]
+            curvatures = [found["hessian"][place] for found in there]
             _near(
                 report,
                 "gradient, finite differences",
                 point,
-                gradient[place],
+                here["gradient"][place],
                 (values[1] - values[0]) / width,
                 slack=1e-9 * max(map(abs, values)) / step + abs(slopes[1] - slopes[0]),
             )
-            curvatures = [emitted.hessian(side)[place] for side in sides]
             _near(
                 report,
                 "hessian, finite differences",
                 point,
-                hessian[place],
+                here["hessian"][place],
                 (slopes[1] - slopes[0]) / width,
                 slack=1e-9 * max(map(abs, slopes)) / step + abs(curvatures[1] - curvatures[0]),
             )

@@ -233,15 +233,6 @@ class TensorflowModule:
         value, gradient, hessian = self.evaluate([point])
         return {"value": value, "gradient": gradient[0], "hessian": hessian[0]}
 
-    def value(self, point: Point) -> float:
-        return float(self.evaluate([point])[0][0])
-
-    def gradient(self, point: Point) -> np.ndarray:
-        return self.evaluate([point])[1][0]  # type: ignore[no-any-return]
-
-    def hessian(self, point: Point) -> np.ndarray:
-        return self.evaluate([point])[2][0]  # type: ignore[no-any-return]
-
 
 FACES: dict[str, type[NumpyModule | TensorflowModule]] = {
     "numpy": NumpyModule,
