@@ -203,7 +203,7 @@ class Notation:
         if isinstance(node, Largest):
             return sympy.Mul(*self._extreme("", body, index))
         if isinstance(node, IsLargest):
-            return Iverson(Comparison(self.shown(node.at), self._extreme("arg\\,", body, index)[0], Symbol("==")))
+            return Iverson(Comparison(self.shown(node.at), self._extreme("arg", body, index)[0], Symbol("==")))
         if not self._restricted(body, index)[1]:
             return None
         whole = self._over("sum", body, index, (lambda x: x) if isinstance(node, Total) else sympy.exp)

@@ -65,6 +65,16 @@ class Iverson(Shown):
         return prettyForm(*inside.parens("[", "]"))
 
 
+# How LaTeX writes the operators over an index.
+_OPERATORS = {
+    "sum": r"\sum",
+    "max": r"\max",
+    "min": r"\min",
+    "argmax": r"\operatorname*{arg\,max}",
+    "argmin": r"\operatorname*{arg\,min}",
+}
+
+
 class Over(Shown):
     """``Σ``, ``max`` or another operator over the places of an index that satisfy conditions.
 
@@ -73,13 +83,7 @@ class Over(Shown):
 
     def _latex(self, printer: Any) -> str:
         operator, index, body, *conditions = self.args
-        sign = (
-            r"\sum"
-            if str(operator) == "sum"
-            else rf"\operatorname*{{{operator}}}"
-            if str(operator) != "max"
-            else r"\max"
-        )
+        sign = _OPERATORS[str(operator)]
         below = printer.doprint(index)
         if conditions:
             below += r"\,:\, " + r",\ ".join(map(printer.doprint, conditions))
