@@ -83,6 +83,12 @@ def test_show_prints_the_mathematics():
     assert json.loads(run("show", "huber", "--json", check=0).stdout)["parameters"][0]["name"] == "delta"
 
 
+def test_formulas_on_a_terminal_hold_no_latex():
+    """Maxima, minima and where they are taken, too."""
+    text = run("show", "cumulative_link", check=0).stdout
+    assert "argmin" in text and "\\" not in text
+
+
 def test_a_users_file_is_as_good_as_a_catalogue_name(mine):
     """Generate, verify, change, notice; all from the user's own folder."""
     assert "4 files written" in run("generate", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
@@ -90,12 +96,6 @@ def test_a_users_file_is_as_good_as_a_catalogue_name(mine):
     run("generate", "my_loss.py", "--out", "out", "--check", cwd=mine, check=0)
     run("verify", "my_loss.py", "--out", "out", "-t", "numpy", cwd=mine, check=0)
     assert "asymmetric" in run("show", "my_loss.py", cwd=mine, check=0).stdout
-
-
-def test_formulas_on_a_terminal_hold_no_latex():
-    """Maxima, minima and where they are taken, too."""
-    text = run("show", "cumulative_link", check=0).stdout
-    assert "argmin" in text and "\\" not in text
     (mine / "my_loss.py").write_text(MINE.replace("1.0, symloss", "2.0, symloss"))
     stale = run("generate", "my_loss.py", "--out", "out", "--check", cwd=mine, check=1)
     assert "stale" in stale.stdout
