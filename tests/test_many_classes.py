@@ -59,6 +59,31 @@ def test_cross_entropy_of_logits_meets_the_limit(classes, spread):
                 assert abs(mpf(float(hessians[row][k])) - curvature) <= allowed(curvature, bend)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+@pytest.mark.parametrize("spread", [1.0, 30.0, 1e4])
+@pytest.mark.parametrize("classes", [2, 10, 1000])
+def test_focal_loss_of_logits_meets_the_limit(classes, spread, gamma):
+    """Value and gradient of rows that are right or wrong; a power of 1 - p moves 2 + gamma times as fast as the scores."""
+    scores = RNG.uniform(-spread, spread, (2, classes))
+    labels = np.array([scores[0].argmax(), scores[1].argmin()])
+    given = np.eye(classes)[labels], scores
+    module = load("numpy", "focal_categorical")
+    values = module.loss(*given, gamma=gamma, alpha=1.0, reduction="none")
+    gradients = module.gradient(*given, gamma=gamma, alpha=1.0, reduction="sum")
+    moved = (2 + gamma) * 2 * math.ulp(spread)
+    with mp.workdps(80):
+        for row, label in enumerate(labels):
+            shares, _ = softmax_of(scores[row])
+            p, rest = shares[label], sum(share for k, share in enumerate(shares) if k != label)
+            logarithm = mpmath.log1p(-rest) if rest < 0.5 else mpmath.log(p)
+            value = -(rest**gamma) * logarithm
+            slope = (gamma * rest ** (gamma - 1) * logarithm if gamma else 0) - rest**gamma / p
+            assert abs(mpf(float(values[row])) - value) <= allowed(value, abs(value) * moved)
+            for k in {0, int(label), int(scores[row].argmax()), classes - 1}:
+                exact = slope * p * (rest if k == label else -shares[k])
+                assert abs(mpf(float(gradients[row][k])) - exact) <= allowed(exact, abs(exact) * moved)
+
+
 @pytest.mark.parametrize("classes", [2, 10, 1000])
 def test_products_with_the_hessian_cost_no_matrix(classes):
     """The product with a vector is that of the full Hessian, diagonal plus rank one, to the digits of its terms."""
