@@ -14,10 +14,18 @@ LIMIT = 4.0
 
 
 def softmax_of(scores):
-    """Shares at 60 digits, and the logarithm of the sum of exponentials."""
+    """Shares and their complements at the digits of the context, a complement never as one minus nearly one."""
     exponentials = [mpmath.exp(mpf(float(score))) for score in scores]
-    whole = sum(exponentials)
-    return [item / whole for item in exponentials], mpmath.log(whole)
+    whole = mpmath.fsum(exponentials)
+    shares = [item / whole for item in exponentials]
+    largest = max(range(len(shares)), key=shares.__getitem__)
+    others = mpmath.fsum(share for k, share in enumerate(shares) if k != largest)
+    return shares, [others if k == largest else 1 - share for k, share in enumerate(shares)]
+
+
+def logarithm_of(share, rest):
+    """Of a share, by the smaller of it and its complement."""
+    return mpmath.log1p(-rest) if rest < 0.5 else mpmath.log(share)
 
 
 def allowed(exact, moved):
@@ -40,19 +48,18 @@ def test_cross_entropy_of_logits_meets_the_limit(classes, spread):
     module = load("numpy", "sparse_categorical_crossentropy_logits")
     values = module.loss(labels, scores, reduction="none")
     gradients, hessians = module.gradient_and_hessian(labels, scores, reduction="sum")
-    with mp.workdps(60 + int(spread / 2)):
+    with mp.workdps(80):
         for row, label in enumerate(labels):
-            shares, whole = softmax_of(scores[row])
+            shares, rests = softmax_of(scores[row])
             steps = half_ulps(scores[row])
             slopes = [share - (k == label) for k, share in enumerate(shares)]
-            slopes[label] = -sum(share for k, share in enumerate(shares) if k != label)
-            value = whole - mpf(float(scores[row][label]))
+            slopes[label] = -rests[label]
+            value = -logarithm_of(shares[label], rests[label])
             moved = sum(abs(slope) * step for slope, step in zip(slopes, steps, strict=True))
             assert abs(mpf(float(values[row])) - value) <= allowed(value, moved)
             mean_step = sum(share * step for share, step in zip(shares, steps, strict=True))
             for k in {0, 1, int(label), int(scores[row].argmax()), classes - 1}:
-                rest = 1 - shares[k]
-                curvature = shares[k] * rest
+                curvature = shares[k] * rests[k]
                 shift = curvature * steps[k] + shares[k] * (mean_step - shares[k] * steps[k])
                 bend = abs(1 - 2 * shares[k]) * shift
                 assert abs(mpf(float(gradients[row][k])) - slopes[k]) <= allowed(slopes[k], shift)
@@ -73,9 +80,8 @@ def test_focal_loss_of_logits_meets_the_limit(classes, spread, gamma):
     moved = (2 + gamma) * 2 * math.ulp(spread)
     with mp.workdps(80):
         for row, label in enumerate(labels):
-            shares, _ = softmax_of(scores[row])
-            p, rest = shares[label], sum(share for k, share in enumerate(shares) if k != label)
-            logarithm = mpmath.log1p(-rest) if rest < 0.5 else mpmath.log(p)
+            shares, rests = softmax_of(scores[row])
+            p, rest, logarithm = shares[label], rests[label], logarithm_of(shares[label], rests[label])
             value = -(rest**gamma) * logarithm
             slope = (gamma * rest ** (gamma - 1) * logarithm if gamma else 0) - rest**gamma / p
             assert abs(mpf(float(values[row])) - value) <= allowed(value, abs(value) * moved)
