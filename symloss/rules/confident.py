@@ -119,10 +119,10 @@ def _minus_softmax_mean(node: Expr) -> Expr | None:
     if not isinstance(node, sympy.Add):
         return None
     for term, entry in permutations(node.args, 2):
-        for total in _totals(term):
+        for total in (total for total in _totals(term) if len(node.args) == 2 or _is_of_sets(total)):
             coefficient = -term / total
             found = _entry_minus_mean(total, entry / coefficient)
-            if found is not None and (len(node.args) == 2 or _is_of_sets(total)):
+            if found is not None:
                 return sympy.Add(
                     *[item for item in node.args if item not in (term, entry)],
                     *[coefficient * part for part in found.args],
@@ -144,6 +144,8 @@ def _entry_minus_mean(total: Total, entry: Expr) -> Expr | None:
 
 def _is_of_sets(total: Total) -> bool:
     """Whether every term is the share of a set of its own, as in likelihoods of an order."""
+    if not total.has(Softmax):
+        return False
     index = fresh_index(total.axis, total)
     shares = [factor for factor in sympy.Mul.make_args(total.body(index)) if isinstance(factor, Softmax)]
     return any(index in free_indices(share.args[0]) and share.at != index for share in shares)
@@ -157,7 +159,7 @@ def _without(total: Total, at: Expr) -> Expr:
 
 def _mean_of_complements(node: Expr) -> Expr | None:
     """``Σ v_k s_k - Σ v_k s_k²`` is ``Σ v_k s_k (1 - s_k)``."""
-    if not isinstance(node, sympy.Add):
+    if not isinstance(node, sympy.Add) or not node.has(Softmax):
         return None
     totals = [(term, found[0]) for term in node.args if len(found := _totals(term)) == 1]
     for term, total in totals:
