@@ -6,6 +6,9 @@ import pytest
 from mpmath import mp, mpf
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
+from symloss import catalogue
+from symloss.verify.measure import Examiner
+from symloss.verify.oracle import Point
 from tests.conftest import load
 
 RNG = np.random.default_rng(20261127)
@@ -43,3 +46,11 @@ def test_every_label_keeps_its_digits(logits):
 def test_falling_logits_are_named():
     with pytest.raises(ValueError, match=r"y_pred falls from 1.0 to 0.5 after entry 0; it must rise"):
         load("numpy", "cumulative_link").loss(np.array([1.0]), np.array([[1.0, 0.5, 2.0]]))
+
+
+def test_floats_beside_near_logits_are_measured_where_they_rise():
+    """A step that would let the logits fall is left out, instead of being refused by the module."""
+    (form,) = catalogue.declared("cumulative_link").generated_forms()
+    examiner = Examiner(form, np.float64)
+    near = examiner._neighbours(Point(1.0, (1.0, 1.0 + 2**-50), {}, (("J", 2),)), np.array([-(2**20), 0, 2**20, 1]))
+    assert len(near) and (np.diff(near.y_pred, axis=-1) >= 0).all()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from symloss.errors import DeclarationError
 
@@ -166,6 +168,12 @@ def entries_of(domain: Domain) -> Interval:
             return nonnegative
         case Identifiers():
             return real
+
+
+def contains_all(domain: Domain, entries: Sequence[float]) -> bool:
+    """Whether the entries of one sample lie in the domain, in order where they must rise."""
+    falls = isinstance(domain, Rising) and any(after < before for before, after in pairwise(entries))
+    return not falls and all(entries_of(domain).contains(entry) for entry in entries)
 
 
 def axes_of(domain: Domain) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ def _minus_softmax_mean(node: Expr) -> Expr | None:
             if found is not None:
                 return sympy.Add(
                     *[item for item in node.args if item not in (term, entry)],
-                    *[coefficient * part for part in found.args],
+                    *[coefficient * part for part in sympy.Add.make_args(found)],
                 )
     return None
 
@@ -134,7 +134,7 @@ def _entry_minus_mean(total: Total, entry: Expr) -> Expr | None:
     """``v_j (1 - s_j) - Σ_(k != j) s_k v_k`` of an entry v_j and the sum that has it, too; None for other sums."""
     for at in [*indices_of_entries(entry), *sorted(free_indices(total) - free_indices(entry), key=str)]:
         own = total.body(at)
-        shares = [factor for factor in sympy.Mul.make_args(own) if isinstance(factor, Softmax)]
+        shares = _shares(own)
         if len(shares) != 1 or own != shares[0] * entry:
             continue
         rest = difference(total, own) if not _is_of_sets(total) else _without(total, at)
@@ -147,8 +147,7 @@ def _is_of_sets(total: Total) -> bool:
     if not total.has(Softmax):
         return False
     index = fresh_index(total.axis, total)
-    shares = [factor for factor in sympy.Mul.make_args(total.body(index)) if isinstance(factor, Softmax)]
-    return any(index in free_indices(share.args[0]) and share.at != index for share in shares)
+    return any(index in free_indices(share.args[0]) and share.at != index for share in _shares(total.body(index)))
 
 
 def _without(total: Total, at: Expr) -> Expr:
@@ -166,7 +165,7 @@ def _mean_of_complements(node: Expr) -> Expr | None:
         index = fresh_index(total.axis, node)
         body = total.body(index)
         for other, square in totals:
-            for share in (factor for factor in sympy.Mul.make_args(body) if isinstance(factor, Softmax)):
+            for share in _shares(body):
                 if other / square == -term / total and square.body(index) == body * share:
                     rest = [item for item in node.args if item not in (term, other)]
                     return sympy.Add(*rest, term / total * sum_over(index, body * SoftmaxComplement(*share.args)))

@@ -13,6 +13,7 @@ import numpy as np
 from mpmath import mpf
 
 from symloss.declare import ClassLabel, Identifiers, Loss, stop_gradient
+from symloss.declare.domain import contains_all
 from symloss.errors import SymlossError
 from symloss.verify.balls import UndecidedError
 from symloss.verify.certificate import certify, environment
@@ -343,9 +344,7 @@ def _directions(start: np.ndarray) -> list[Any]:
 def _total(examination: Examination, points: list[Point], weight: np.ndarray, start: Any) -> float | None:
     constant = tuple(float(entry) for entry in start) if np.ndim(start) else float(start)
     entries = constant if isinstance(constant, tuple) else (constant,)
-    from symloss.declare.domain import entries_of
-
-    if not all(entries_of(examination.loss.y_pred).contains(entry) for entry in entries):
+    if not contains_all(examination.loss.y_pred, entries):
         return None
     total = mpf(0)
     for point, factor in zip(points, weight, strict=True):
@@ -511,10 +510,7 @@ def _moved(point: Point, place: int, entry: float) -> Point:
 
 
 def _inside(loss: Loss, point: Point) -> bool:
-    from symloss.declare.domain import entries_of
-
-    entries = point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,)
-    return all(entries_of(loss.y_pred).contains(entry) for entry in entries)
+    return contains_all(loss.y_pred, point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,))
 
 
 CHECKS: dict[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {

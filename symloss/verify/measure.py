@@ -22,7 +22,7 @@ import mpmath
 import numpy as np
 
 from symloss.declare import ClassLabel, Identifiers, Loss
-from symloss.declare.domain import Domain, entries_of
+from symloss.declare.domain import Domain, contains_all
 from symloss.verify.balls import UndecidedError
 from symloss.verify.grid import Array, Batch, batches, from_ordinals, ordinals
 from symloss.verify.oracle import Oracle, Point
@@ -278,9 +278,8 @@ class Examiner:
         kind = np.int64 if self.dtype is np.float64 else np.int32
         rows = np.arange(len(steps))
         shifted = from_ordinals(ordinals(moved[rows, column]) + steps.astype(kind), self.dtype)
-        domain = entries_of(self.loss.y_pred)
-        keep = np.array([domain.contains(float(number)) for number in shifted])
         moved[rows, column] = shifted
+        keep = np.array([contains_all(self.loss.y_pred, entries) for entries in moved.tolist()])
         if not keep.any():
             return None
         given = {item.name: item.domain for item in self.loss.extra_inputs}
