@@ -16,8 +16,9 @@ from symloss import __version__
 from symloss.errors import SymlossError
 
 if TYPE_CHECKING:
+    from symloss.analyse.report import Report
     from symloss.pipeline import Examined, Outcome, Progress
-    from symloss.verify.report import Report
+    from symloss.verify.report import Report as Verified
 
 app = typer.Typer(
     name="symloss",
@@ -100,6 +101,43 @@ def show(
         typer.echo(json.dumps(shown if len(shown) > 1 else shown[0], indent=2))
         return
     typer.echo("\n\n".join(as_text(handle) for handle in handles))
+
+
+@app.command(epilog="Examples: symloss report huber · symloss report my_loss.py · symloss report focal_binary --json")
+def report(
+    name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")], as_json: Json = False
+) -> None:
+    """Report what is proved, supported or refuted about a loss: kinks, curvature, constants, minimiser, boosters.
+
+    Proved follows from the expression; supported means that no number tried contradicts it; refuted comes with a point.
+    """
+    from symloss.handle import load, load_file
+
+    handles = load_file(Path(name)) if name.endswith(".py") else [load(name)]
+    with _progress("examining", show=not as_json) as progress:
+        reports = []
+        for handle in handles:
+            progress(handle.name)
+            reports.append(handle.report())
+    if as_json:
+        data = [item.as_data() for item in reports]
+        typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=2))
+        return
+    for item in reports:
+        _print_report(item)
+
+
+def _print_report(item: Report) -> None:
+    from symloss import report_text
+
+    typer.echo(f"{item.loss}: {item.formula}\n")
+    _table(["claim", "grade", "found", "why"], report_text.finding_rows(item))
+    for line in report_text.closing_lines(item):
+        typer.echo(line)
+    typer.echo(f"\nboosters train {item.training.form.name}, {item.training.layout}")
+    if item.training.curvatures:
+        _table(["curvature", "positive", "why"], report_text.curvature_rows(item))
+    _table(["library", "trains", "why"], report_text.library_rows(item))
 
 
 @app.command(
@@ -190,7 +228,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _print_reports(reports: list[Report]) -> None:
+def _print_reports(reports: list[Verified]) -> None:
     rows = [
         [
             report.loss,
@@ -410,11 +448,12 @@ def _table(columns: list[str], rows: list[list[str]]) -> None:
             typer.echo("\t".join(row))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     for row in rows:
-        table.add_row(*row, style="red" if row[-1] == "FAIL" else None)
+        table.add_row(*map(escape, row), style="red" if row[-1] == "FAIL" else None)
     Console().print(table)

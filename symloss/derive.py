@@ -9,7 +9,8 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from symloss.atoms import difference
-from symloss.declare import Delta, Element, Index, Loss, sum_over
+from symloss.declare import Data, Delta, Element, Index, Loss, sum_over
+from symloss.declare.axes import substitute
 from symloss.differentiate import VECTOR, Direction, along_entry, along_vector, differentiate
 from symloss.intermediates import Definition, free_name, name_intermediates, spell_out_residual
 from symloss.own_entry import own_entry_apart
@@ -48,6 +49,15 @@ class Derivation:
     def index(self) -> Index | None:
         """The index of a loss over one axis."""
         return self.indices[0] if self.indices else None
+
+    def spelled_out(self, expression: Expr) -> Expr:
+        """The expression with every named intermediate put back."""
+        for item in reversed(self.definitions):
+            if item.index is None:
+                expression = expression.xreplace({item.symbol: item.expression})
+            elif isinstance(item.symbol, Data):
+                expression = substitute(expression, item.entry, item.expression)
+        return expression
 
 
 def derive(loss: Loss) -> Derivation:

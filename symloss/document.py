@@ -13,7 +13,7 @@ from sympy import Expr
 
 from symloss.declare import Arrays, Identifiers, Interval, Rising, Signs, Vectors
 from symloss.declare.domain import ClassLabel, Domain, Simplex, spelled
-from symloss.declare.nodes import Data, Element
+from symloss.declare.nodes import Element
 from symloss.derive import Derivation
 from symloss.display import DEFINED, Notation
 from symloss.errors import DeclarationError
@@ -102,24 +102,11 @@ def _variable(derivation: Derivation) -> Expr:
 
 def steps(derivation: Derivation, part: str) -> list[str]:
     """The distinct forms of a derivative, each checked equal to the previous one."""
-    forms = [with_definitions(derivation, form) for form in derivation.steps[part]]
+    forms = [derivation.spelled_out(form) for form in derivation.steps[part]]
     check_equal(derivation, part, forms)
     notation = Notation(derivation.loss)
     shown = [notation.latex(form) for form in derivation.steps[part]]
     return list(dict.fromkeys(shown))
-
-
-def with_definitions(derivation: Derivation, expression: Expr) -> Expr:
-    """The expression with every named intermediate put back."""
-    from symloss.declare.axes import substitute
-
-    for item in reversed(derivation.definitions):
-        symbol = item.entry
-        if item.index is None:
-            expression = expression.xreplace({item.symbol: item.expression})
-        elif isinstance(item.symbol, Data):
-            expression = substitute(expression, symbol, item.expression)
-    return expression
 
 
 def check_equal(derivation: Derivation, part: str, forms: list[Expr]) -> None:

@@ -13,7 +13,7 @@ from sympy import Expr
 from symloss import catalogue, certificates
 from symloss.declare import Loss
 from symloss.display import Notation
-from symloss.document import fragment, with_definitions
+from symloss.document import fragment
 from symloss.errors import DeclarationError, MissingFrameworkError
 from symloss.kinks import Kink
 from symloss.mathematics import study
@@ -24,6 +24,7 @@ from symloss.targets import find
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from symloss.analyse.report import Report
     from symloss.linear_predictor import LinearPredictor
 
 
@@ -107,7 +108,7 @@ class Handle:
 
     def _ordinary(self, expression: Expr) -> Expr:
         derivation = self._mathematics.derivation
-        return Notation(self.declaration, plain=True).shown(with_definitions(derivation, expression))
+        return Notation(self.declaration, plain=True).shown(derivation.spelled_out(expression))
 
     def latex(self) -> str:
         """The LaTeX fragment: definition, arguments, derivatives with their steps, kinks, references."""
@@ -123,6 +124,15 @@ class Handle:
     def generate(self, target: str) -> str:
         """The text of the module for a target."""
         return module_text(self._mathematics, find(target), self._provenance(target), self._siblings)
+
+    def report(self) -> Report:
+        """What is proved, supported by numbers, refuted or unknown about this form, and how boosters train the loss.
+
+        Raises UnsupportedError for a function that nothing can be generated for.
+        """
+        from symloss.analyse.report import report_on
+
+        return report_on(self._mathematics, self._of_raw_score._mathematics)  # noqa: SLF001 - of the same class
 
     def certified(self, points: int = 5000) -> Handle:
         """The same loss as ``symloss certify`` makes it for NumPy: measured, and mended where floats are not enough.

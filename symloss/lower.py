@@ -6,9 +6,10 @@ The order of operations is decided here, because it is part of the result: equal
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from types import MappingProxyType
 
 import sympy
 from sympy import Expr, Symbol
@@ -23,6 +24,7 @@ from symloss.declare.binders import Share, ShareComplement
 from symloss.declare.nodes import Mark
 from symloss.derive import Derivation
 from symloss.errors import UnsupportedError
+from symloss.intermediates import Definition
 from symloss.kernel import Apply, Kernel
 from symloss.lower_indexed import IndexedLowering
 
@@ -54,8 +56,17 @@ _RELATIONS = {
 _LONGEST_PRODUCT = 4  # powers up to here are products, which round less than pow
 
 
-def lower(derivation: Derivation) -> Kernel:
-    """The kernel that computes value, gradient and Hessian (and its product with a vector over an axis)."""
+# What further outputs are made of, besides the symbols of the loss.
+GRADIENT, HESSIAN = Symbol("_gradient", real=True), Symbol("_hessian", real=True)
+SMOOTHING = Symbol("smoothing", positive=True)
+
+
+def lower(derivation: Derivation, further: Mapping[str, Expr] = MappingProxyType({})) -> Kernel:
+    """The kernel that computes value, gradient and Hessian (and its product with a vector over an axis).
+
+    ``further`` are outputs besides, in which ``GRADIENT`` and ``HESSIAN`` stand for those two, and ``SMOOTHING`` is a
+    further parameter.
+    """
     lowering = Lowering(derivation)
     outputs = {
         "value": lowering.lower(derivation.value),
@@ -70,6 +81,13 @@ def lower(derivation: Derivation) -> Kernel:
         outputs["prediction"] = lowering.filled(derivation.prediction)
     if derivation.start_statistic is not None:
         outputs["start_statistic"] = lowering.lower(derivation.start_statistic)
+    if further:
+        lowering.definitions |= {
+            symbol.name: Definition(Symbol(symbol.name.strip("_"), real=True), part)
+            for symbol, part in ((GRADIENT, derivation.gradient), (HESSIAN, derivation.hessian))
+        }
+    for name, expression in further.items():
+        outputs[name] = lowering.filled(expression)
     return Kernel(derivation.loss.name, not derivation.loss.is_elementwise, tuple(lowering.values), outputs)
 
 
@@ -160,7 +178,7 @@ class Lowering(IndexedLowering):
             return self.named(definition.expression, definition.symbol.name)
         if symbol.name == "y_true" and isinstance(self.loss.y_true, ClassLabel):
             return self.input(symbol.name, "row")
-        if symbol.name in {item.name for item in self.loss.parameters}:
+        if symbol == SMOOTHING or symbol.name in {item.name for item in self.loss.parameters}:
             return self.input(symbol.name, "parameter")
         return self.input(symbol.name, "element" if self.loss.is_elementwise else "row")
 

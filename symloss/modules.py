@@ -516,6 +516,17 @@ def _used(kernel: Kernel, outputs: list[str]) -> set[str]:
     return {item.operation for item in definitions if isinstance(item, Apply)}
 
 
+def start_sentence(mathematics: Mathematics) -> str:
+    """What the best constant prediction is, or why none is computed."""
+    reason = _no_start(mathematics)
+    if reason:
+        return f"none: {reason}"
+    if mathematics.derivation.start_statistic is not None:
+        return f"in closed form: {_start(mathematics)['meaning']}"
+    is_elementwise = mathematics.loss.is_elementwise
+    return f"by {'bisection on the derivative of' if is_elementwise else 'damped Newton steps on'} the weighted loss"
+
+
 def _start(mathematics: Mathematics) -> dict[str, Any]:
     loss, derivation = mathematics.loss, mathematics.derivation
     forward = loss.link.forward if loss.composed is not None and loss.link is not None else "identity"

@@ -7,7 +7,7 @@ from sympy import Symbol
 
 from symloss import Interval, Loss, Parameter, catalogue, load, y_pred, y_true
 from symloss.derive import derive
-from symloss.document import check_equal, escaped, with_definitions
+from symloss.document import check_equal, escaped
 from symloss.errors import DeclarationError
 from tests.conftest import GENERATED
 
@@ -24,7 +24,7 @@ def test_every_fragment_has_every_part(form_name, part):
 def test_a_wrong_step_is_noticed():
     """The check that guards the printed steps can fail."""
     derivation = derive(catalogue.declared("huber").generated_forms()[0])
-    right = with_definitions(derivation, derivation.gradient)
+    right = derivation.spelled_out(derivation.gradient)
     check_equal(derivation, "gradient", [right, right])
     with pytest.raises(DeclarationError, match="two forms of the gradient differ"):
         check_equal(derivation, "gradient", [right, 2 * right])
