@@ -24,9 +24,12 @@ _NOT_THE_COMPILER = {
     "catalogue.py",
     "files.py",
     "certificates.py",
+    "refusals.py",
+    "report_text.py",
     "__init__.py",
     "__main__.py",
 }
+_ANALYSIS = {_PACKAGE / "analyse", _PACKAGE / "objectives.py"}  # what objectives for boosting are made from besides
 
 
 @dataclass(frozen=True)
@@ -39,20 +42,24 @@ class Header:
     forms: tuple[str, ...]
 
 
-def source_hash(declaration: bytes, folder: Path, target: str, certificates: bytes = b"") -> str:
-    """A hash of everything a file is made from: declaration, certificates, the compiler and the target's templates."""
-    return _short(
-        declaration + certificates + _compiler_hash() + _folder_hash(folder / target) + _folder_hash(folder / "python")
-    )
+def source_hash(
+    declaration: bytes, folder: Path, templates: tuple[str, ...], certificates: bytes = b"", *, analysed: bool = False
+) -> str:
+    """A hash of everything a file is made from: declaration, certificates, the compiler and folders of templates.
+
+    What is ``analysed`` is made from the analysis too.
+    """
+    folders = b"".join(_folder_hash(folder / name) for name in templates)
+    return _short(declaration + certificates + _compiler_hash(analysed=analysed) + folders)
 
 
 @cache
-def _compiler_hash() -> bytes:
-    excluded = {_PACKAGE / "losses", _PACKAGE / "verify"}
+def _compiler_hash(*, analysed: bool) -> bytes:
+    excluded = {_PACKAGE / "losses", _PACKAGE / "verify"} | (set() if analysed else _ANALYSIS)
     paths = [
         path
         for path in sorted(_PACKAGE.rglob("*.py"))
-        if path.name not in _NOT_THE_COMPILER and not any(folder in path.parents for folder in excluded)
+        if path.name not in _NOT_THE_COMPILER and not excluded & {path, *path.parents}
     ]
     return _digest(paths, _PACKAGE)
 

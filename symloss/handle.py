@@ -122,7 +122,9 @@ class Handle:
         return f"<symloss loss {self.name}: {self.declaration.summary}>"
 
     def generate(self, target: str) -> str:
-        """The text of the module for a target."""
+        """The text of the module for a target; raises UnsupportedError where a library can't train the loss."""
+        if find(target).is_objective:
+            return self._of_raw_score._objective_text(target)  # noqa: SLF001 - of the same class
         return module_text(self._mathematics, find(target), self._provenance(target), self._siblings)
 
     def report(self) -> Report:
@@ -133,6 +135,13 @@ class Handle:
         from symloss.analyse.report import report_on
 
         return report_on(self._mathematics, self._of_raw_score._mathematics)  # noqa: SLF001 - of the same class
+
+    def _objective_text(self, target: str) -> str:
+        from symloss.analyse.boosters import training_of
+        from symloss.objectives import objective_text
+
+        plain = Provenance(self._origin, f"symloss.load({self._argument}).generate({target!r})", "none", (self.name,))
+        return objective_text(self._mathematics, training_of(self._mathematics), find(target), plain)
 
     def certified(self, points: int = 5000) -> Handle:
         """The same loss as ``symloss certify`` makes it for NumPy: measured, and mended where floats are not enough.

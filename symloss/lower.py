@@ -81,13 +81,13 @@ def lower(derivation: Derivation, further: Mapping[str, Expr] = MappingProxyType
         outputs["prediction"] = lowering.filled(derivation.prediction)
     if derivation.start_statistic is not None:
         outputs["start_statistic"] = lowering.lower(derivation.start_statistic)
-    if further:
-        lowering.definitions |= {
-            symbol.name: Definition(Symbol(symbol.name.strip("_"), real=True), part)
-            for symbol, part in ((GRADIENT, derivation.gradient), (HESSIAN, derivation.hessian))
-        }
+    parts = {GRADIENT: derivation.gradient, HESSIAN: derivation.hessian}
+    if further and derivation.loss.is_elementwise:  # kept in one piece
+        named = {symbol.name: Symbol(symbol.name.strip("_"), real=True) for symbol in parts}
+        lowering.definitions |= {symbol.name: Definition(named[symbol.name], part) for symbol, part in parts.items()}
+        parts = {}
     for name, expression in further.items():
-        outputs[name] = lowering.filled(expression)
+        outputs[name] = lowering.filled(expression.xreplace(parts))
     return Kernel(derivation.loss.name, not derivation.loss.is_elementwise, tuple(lowering.values), outputs)
 
 

@@ -4,6 +4,8 @@
     study(loss)           symloss.mathematics derivatives on stable atoms (derive, stabilise), kernel (lower), kinks
     module_text(…)        symloss.modules     kernel × target → the text of one module (emit, templates)
     fragment, standalone  symloss.document    the LaTeX of the same mathematics
+    report_on(…)          symloss.analyse     what is proved, supported or refuted, and the curvatures boosters may use
+    objective_text(…)     symloss.objectives  kernel × boosting library → the text of one objective
     verify_module(…)      symloss.verify      emitted functions against the declaration, sharing nothing with the above
 
 A *source* is one declaration file; a *product* is one generated file. Nothing is derived while all products of a
@@ -19,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from symloss import catalogue, certificates, files
+from symloss import catalogue, certificates, files, refusals
 from symloss.errors import DeclarationError, UnsupportedError, stage
 from symloss.targets import TARGETS as SPELLINGS
 from symloss.template_files import templates_folder
@@ -33,8 +35,9 @@ if TYPE_CHECKING:
     from symloss.verify.oracle import Oracle
     from symloss.verify.report import Report
 
-CODE_TARGETS = tuple(SPELLINGS)
-TARGETS = (*CODE_TARGETS, "docs")
+CODE_TARGETS = tuple(name for name, target in SPELLINGS.items() if not target.is_objective)
+OBJECTIVE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.is_objective)
+TARGETS = (*CODE_TARGETS, *OBJECTIVE_TARGETS, "docs")
 Progress = Callable[[str], None]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -122,6 +125,7 @@ def generate(
         written = [item for item in made if _differs(item)]
         for product in written:
             files.write(product.path, product.text, origin=product.origin, force=force)
+        _record_refusals(source, targets, out)
         outcomes.append(Outcome(source, tuple(item.path for item in written), tuple(item.path for item in made)))
     _make_packages(out, targets)
     return outcomes
@@ -163,12 +167,55 @@ def products(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Pr
         studied = [study(form) for form in loss.generated_forms()]
         forms = tuple(form.name for other in losses for form in other.generated_forms())
         record = certificates.read(_record_path(source, out))
-        for target in targets:
+        for target in (name for name in targets if name not in OBJECTIVE_TARGETS):
             for mathematics in studied:
                 with stage("emit", mathematics.loss.name):
                     found = measured(record, mathematics, studied, target)
                     provenance = found.of(_provenance(source, target, forms, out))
                     yield from _texts(mathematics, studied, target, provenance, out)
+    yield from _objectives(source, tuple(name for name in targets if name in OBJECTIVE_TARGETS), out)
+
+
+def _objectives(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Product]:
+    """The objectives of the forms that take raw scores, for the libraries that can train them."""
+    if not targets:
+        return
+    from symloss.analyse.boosters import training_of, why_not
+    from symloss.objectives import objective_text
+    from symloss.targets import find
+
+    forms = {target: [form for form in _raw_forms(source) if not why_not(form, target)] for target in targets}
+    wanted = {form.name: form for target in targets for form in forms[target]}
+    for name, form in wanted.items():
+        mathematics = _study(form)
+        training = training_of(mathematics)
+        for target in (target for target in targets if form in forms[target]):
+            with stage("emit", name):
+                made = tuple(form.name for form in forms[target])
+                provenance = _provenance(source, target, made, out)
+                text = objective_text(mathematics, training, find(target), provenance)
+                yield Product(out / target / f"{name}.py", files.sealed(text), provenance.origin)
+
+
+def _raw_forms(source: Source) -> list[Loss]:
+    """The form of every loss that takes raw scores, or its only one."""
+    return [loss.generated_forms()[-1] for loss in source.losses()]
+
+
+def _record_refusals(source: Source, targets: tuple[str, ...], out: Path) -> None:
+    """Keep for every library which losses of the source it can't train, and why."""
+    from symloss.analyse.boosters import why_not
+
+    for target in (name for name in targets if name in OBJECTIVE_TARGETS):
+        folder, digest = out / target, _source_hash(source, target, out)
+        known = refusals.read(folder)
+        kept = {name: item for name, item in known.items() if item["origin"] != source.label}
+        reasons = {form.name: why_not(form, target) for form in _raw_forms(source)}
+        found = {
+            name: refusals.Refusal(origin=source.label, source=digest, why=why) for name, why in reasons.items() if why
+        }
+        if kept | found != known:
+            refusals.write(folder, kept | found)
 
 
 def _record_path(source: Source, out: Path) -> Path:
@@ -204,9 +251,12 @@ def _provenance(source: Source, target: str, forms: tuple[str, ...], out: Path) 
 
 
 def _source_hash(source: Source, target: str, out: Path) -> str:
+    declaration, folder = source.path.read_bytes(), templates_folder()
+    if target in OBJECTIVE_TARGETS:
+        return files.source_hash(declaration, folder, (target, "boosting", "numpy", "python"), analysed=True)
     record = _record_path(source, out)
     measured = record.read_bytes() if record.is_file() else b""
-    return files.source_hash(source.path.read_bytes(), templates_folder(), target, measured)
+    return files.source_hash(declaration, folder, (target, "python"), measured)
 
 
 def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> tuple[Path, ...] | None:
@@ -217,7 +267,8 @@ def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> t
     for target in targets:
         digest = _source_hash(source, target, out)
         forms = _forms_on_disk(source, digest, out / target)
-        if not forms:
+        is_refused = target in OBJECTIVE_TARGETS and refusals.is_fresh(out / target, source.label, digest)
+        if not forms and not is_refused:
             return None
         suffixes = (".tex", "_document.tex") if target == "docs" else (".py",)
         paths = [out / target / f"{form}{suffix}" for form in forms for suffix in suffixes]
@@ -260,7 +311,7 @@ def _generated(out: Path, targets: tuple[str, ...]) -> list[Path]:
 
 def _make_packages(out: Path, targets: tuple[str, ...]) -> None:
     """Make the folders importable; an existing ``__init__.py`` is left as it is."""
-    code = [target for target in targets if target in CODE_TARGETS]
+    code = [target for target in targets if target != "docs"]
     for folder in [out, *(out / target for target in code)] if code else []:
         marker = folder / "__init__.py"
         if folder.is_dir() and not marker.exists():

@@ -35,32 +35,28 @@ class Training:
 
 def training_of(mathematics: Mathematics) -> Training:
     """For the form that takes raw scores."""
-    loss, layout = mathematics.loss, layout_of(mathematics.loss)
-    refusal = why_not(loss)
-    found = {} if refusal or layout is Layout.LIST else curvatures(mathematics)
-    libraries = tuple(Trainable(name, *_verdict(loss, layout, refusal, name)) for name in LIBRARIES)
-    return Training(loss, layout, found, safe_default(found) if found else "", libraries)
+    loss = mathematics.loss
+    reasons = {name: why_not(loss, name) for name in LIBRARIES}
+    found = {} if all(reasons.values()) else curvatures(mathematics)
+    libraries = tuple(Trainable(name, not why, why or _how(loss, name)) for name, why in reasons.items())
+    return Training(loss, layout_of(loss), found, safe_default(found) if found else "", libraries)
 
 
-def why_not(loss: Loss) -> str:
-    """Why no booster trains a loss of these scores; empty where one does."""
-    if layout_of(loss) is Layout.OTHER:
+def why_not(loss: Loss, library: str) -> str:
+    """Why a library can't train a loss of these scores; empty where it can."""
+    layout = layout_of(loss)
+    if layout is Layout.OTHER:
         return "its predictions are not scores of the rows of a table"
     if entries_of(loss.y_pred) != Interval():
         return f"raw scores are any real numbers, y_pred is {loss.y_pred}: declare a link"
-    if layout_of(loss) is Layout.LIST:
+    if layout is Layout.LIST:
         return "the loss of one row depends on other rows"
+    if layout is Layout.OUTPUTS and not isinstance(loss.y_true, ClassLabel | Simplex):
+        return f"{library} passes one label per row, and y_true is {loss.y_true}"
     return ""
 
 
-def _verdict(loss: Loss, layout: Layout, refusal: str, library: str) -> tuple[bool, str]:
-    if refusal:
-        return False, refusal
-    if layout is Layout.SCORE:
-        return True, "one score per row"
-    if not isinstance(loss.y_true, ClassLabel | Simplex):
-        is_able = library == "xgboost"
-        return is_able, "targets of several columns" if is_able else "its labels are one number per row"
-    if library == "catboost":
-        return True, "one score per class; Python is called for every row"
-    return True, "one score per class"
+def _how(loss: Loss, library: str) -> str:
+    if loss.is_elementwise:
+        return "one score per row"
+    return "one score per class" + ("; Python is called for every row" if library == "catboost" else "")

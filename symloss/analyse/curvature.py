@@ -77,7 +77,7 @@ def _of_one_score(landscape: Landscape) -> dict[str, Curvature]:
     hessian, composed = landscape.hessian, landscape.loss.composed
     derived = {
         "exact": HESSIAN,
-        "floor": HESSIAN,
+        "floor": None if hessian == 0 else HESSIAN,
         "absolute": None if hessian == 0 else atoms.magnitude(HESSIAN),
         "gauss_newton": _gauss_newton(landscape),
         "fisher": _fisher(landscape),
@@ -89,7 +89,8 @@ def _of_one_score(landscape: Landscape) -> dict[str, Curvature]:
         for policy, expression in derived.items()
         if expression is not None
     }
-    found["floor"] = replace(found["floor"], finding=proved("floor", "what is not positive is replaced"))
+    if "floor" in found:
+        found["floor"] = replace(found["floor"], finding=proved("floor", "what is not positive is replaced"))
     if "gauss_newton" in found and composed is not None:  # h - g m''/m' cancels where l'' m'^2 does not
         outer = Landscape(study(replace(composed, link=None, forms={}, fixed_by_link={})))
         found["gauss_newton"] = replace(found["gauss_newton"], finding=_is_positive(outer, HESSIAN, "gauss_newton"))
@@ -114,6 +115,7 @@ def _of_many_scores(mathematics: Mathematics) -> dict[str, Curvature]:
         "floor": Curvature("floor", HESSIAN, proved("floor", "what is not positive is replaced")),
     }
     if diagonal != 0:
+        policies["floor"] = Curvature("floor", HESSIAN, proved("floor", "what is not positive is replaced"))
         is_crossed = Finding("absolute", Grade.SUPPORTED, "the size of the diagonal is 0 at single points only")
         policies["absolute"] = Curvature("absolute", atoms.magnitude(HESSIAN), is_crossed)
     if _beside_is_negative(mathematics):

@@ -47,7 +47,8 @@ class Target:
     ``reciprocal`` a division of what was divided before, where a compiler would merge the two divisors into one product
     that leaves the floats; ``inexact_constant`` a number that no float is, from the nearest float and what that lacks;
     ``joins_rows`` tells whether its templates have ``_row_by_row``, for intermediates of more dimensions than inputs;
-    ``extended`` and ``pairs`` spell the operations on numbers of twice the digits, where a target has them.
+    ``extended`` and ``pairs`` spell the operations on numbers of twice the digits, where a target has them;
+    ``is_objective`` tells whether its modules are objectives for gradient boosting rather than functions.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Target:
     joins_rows: bool = False
     extended: Target | None = None
     pairs: Target | None = None
+    is_objective: bool = False
 
 
 ARITHMETIC: Mapping[str, Spelling] = {

@@ -1,0 +1,199 @@
+"""From one form of a loss and a boosting library to the text of an objective module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from sympy import Symbol
+
+from symloss.analyse.boosters import Training
+from symloss.analyse.curvature import Curvature
+from symloss.arithmetic import FLOATS
+from symloss.declare import ClassLabel, Loss, Signs, Simplex
+from symloss.derive import Derivation
+from symloss.display import Notation
+from symloss.emit import emit
+from symloss.errors import UnsupportedError
+from symloss.kernel import Apply
+from symloss.lower import GRADIENT, HESSIAN, SMOOTHING, lower
+from symloss.modules import Mathematics, Provenance, template_values
+from symloss.targets import Target
+from symloss.templating import render
+
+_SMALLEST, _LARGEST = "1e-16", "1e30"  # curvature in double precision; what sums of float32 still hold
+_MOST_ROWS = 2**24  # float32 counts no further
+_HESSIANS = ("exact", "floor")  # policies whose curvature is the Hessian itself
+_MEANINGS = {
+    "exact": "the second derivative",
+    "floor": "the second derivative, or ``floor`` where it is less",
+    "absolute": "the size of the second derivative",
+    "gauss_newton": "the curvature in the prediction, without that of the link",
+    "fisher": "the second derivative that is expected where the prediction is right",
+    "majoriser": "that of a parabola that touches the loss and lies above it",
+    "ones": "1, which is gradient descent",
+}
+_BOUND = "a bound on the whole matrix over the classes, twice its diagonal"
+_DIAGONAL = {"exact": "the diagonal of the second derivative", "absolute": "the size of that diagonal"}
+
+
+@dataclass(frozen=True)
+class Library:
+    """What an objective module must know of a library."""
+
+    title: str
+    oldest: str
+    rounds: str
+    example: str
+    fit: str
+
+
+_EVALUATED = '[(data, f"validation_{place}") for place, data in enumerate(watched)]'
+LIBRARIES: Mapping[str, Library] = MappingProxyType(
+    {
+        "xgboost": Library(
+            "XGBoost",
+            "3.1",
+            "n_estimators",
+            "max_depth=3, learning_rate=0.1",
+            f"""train(
+            self.params,
+            train_set,
+            self.n_estimators,
+            evals={_EVALUATED},
+            early_stopping_rounds=self.early_stopping_rounds,
+            verbose_eval=False,
+        )""",
+        ),
+        "lightgbm": Library(
+            "LightGBM",
+            "4.0",
+            "n_estimators",
+            "num_leaves=31, learning_rate=0.1",
+            """train(
+            {"verbosity": -1} | self.params,
+            train_set,
+            self.n_estimators,
+            valid_sets=watched,
+            callbacks=[lightgbm.early_stopping(self.early_stopping_rounds, verbose=False)]
+            if self.early_stopping_rounds
+            else None,
+        )""",
+        ),
+        "catboost": Library(
+            "CatBoost",
+            "1.2",
+            "iterations",
+            "depth=6, learning_rate=0.1",
+            """train(
+            self.params,
+            train_set,
+            self.iterations,
+            eval_set=watched or None,
+            early_stopping_rounds=self.early_stopping_rounds,
+        )""",
+        ),
+    }
+)
+
+
+def objective_text(mathematics: Mathematics, training: Training, target: Target, provenance: Provenance) -> str:
+    """The text of ``generated/<library>/<loss>.py`` for the form that takes raw scores.
+
+    Raises UnsupportedError where the library can't train the loss.
+    """
+    verdict = next(item for item in training.libraries if item.library == target.name)
+    if not verdict.can_train:
+        raise UnsupportedError(f"{mathematics.loss.name} is no objective for {target.name}: {verdict.why}")
+    derived = {policy: item.expression for policy, item in _safe(training).items() if policy not in _HESSIANS}
+    studied = replace(mathematics, kernel=lower(mathematics.derivation, derived))
+    values = template_values(studied, target, replace(provenance, arithmetic=FLOATS, certificate=None))
+    values |= _objective_values(studied, training, target, values)
+    return render(f"{target.name}/module.jinja", **values)
+
+
+def _safe(training: Training) -> dict[str, Curvature]:
+    """The curvatures that give a Newton step wherever the loss is not flat."""
+    return {policy: item for policy, item in training.curvatures.items() if item.is_safe}
+
+
+def _objective_values(
+    mathematics: Mathematics, training: Training, target: Target, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    loss = mathematics.loss
+    extras = [item.name for item in loss.extra_inputs]
+    parameters = [item.name for item in loss.parameters]
+    has_smoothing = any(item.expression.has(SMOOTHING) for item in _safe(training).values())
+    is_floored = "floor" in training.curvatures
+    options = [*(["smoothing"] if has_smoothing else []), *(["floor"] if is_floored else [])]
+    own = [*parameters, "curvature", *options]
+    return {
+        "library": LIBRARIES[target.name],
+        "outputs": not loss.is_elementwise,
+        "one_hot": isinstance(loss.y_true, Simplex),
+        "label": isinstance(loss.y_true, ClassLabel | Simplex),
+        "label_domain": "class numbers 0, 1, …" if not loss.is_elementwise else values["domains"]["y_true"],
+        "estimator": "Classifier" if _tells_classes(loss) else "Regressor",
+        "metric_name": f"loss_{loss.name}",
+        "policies": [_policy(item, mathematics, target) for item in _safe(training).values()],
+        "default": training.default,
+        "smoothing": has_smoothing,
+        "floored": is_floored,
+        "smallest": _SMALLEST,
+        "largest": _LARGEST,
+        "most_rows": _MOST_ROWS,
+        "own_parameters": own,
+        "extra_arguments": [f"|{name}" for name in extras],
+        "batch_arguments": "".join(
+            [f"|{name}={name}" for name in extras] + [f"|{name}=self.{name}" for name in parameters]
+        ),
+        "batch_extras": "|{" + ", ".join(f'"{name}": {name}' for name in extras) + "}" if extras else "",
+        "objective_arguments": [f"{name}=self.{name}" for name in own],
+        "kernels": _wanted(values["kernels"], training),
+        "operations": _operations(mathematics),
+        "metadata": {**values["metadata"], "certificate": None, "default_curvature": training.default},
+        "accuracy": (),
+    }
+
+
+def _tells_classes(loss: Loss) -> bool:
+    """Whether the labels are classes, rather than numbers."""
+    is_probability = loss.composed is not None and loss.link is not None and loss.link.name == "logit"
+    return isinstance(loss.y_true, Signs | ClassLabel | Simplex) or is_probability
+
+
+def _wanted(kernels: list[dict[str, Any]], training: Training) -> list[dict[str, Any]]:
+    """The kernels that an objective calls."""
+    names = {"value", "gradient", "prediction", "start_statistic", "gradient_and_hessian"}
+    if training.form.has_one_axis:
+        names |= {"hessian_vector_product"}
+    return [item for item in kernels if item["name"] in names]
+
+
+def _operations(mathematics: Mathematics) -> set[str]:
+    """Every operation of the kernel: helpers are written for those alone."""
+    return {item.definition.operation for item in mathematics.kernel.values if isinstance(item.definition, Apply)}
+
+
+def _policy(item: Curvature, mathematics: Mathematics, target: Target) -> dict[str, Any]:
+    policy, is_one_score = item.policy, mathematics.loss.is_elementwise
+    program = None if policy in _HESSIANS else emit(mathematics.kernel, target, "gradient", policy)
+    meaning = _MEANINGS[policy]
+    if not is_one_score:
+        meaning = _BOUND if policy == "majoriser" else _DIAGONAL.get(policy, meaning)
+    return {
+        "name": policy,
+        "meaning": meaning,
+        "grade": f"{item.finding.grade} to be positive wherever the gradient is not 0",
+        "program": program,
+        "function": f"_gradient_and_{'hessian' if policy in _HESSIANS else policy}",
+        "latex": _latex(item, mathematics.derivation),
+    }
+
+
+def _latex(item: Curvature, derivation: Derivation) -> str:
+    """In terms of the gradient g and the Hessian h."""
+    shown = {GRADIENT: Symbol("g", real=True), HESSIAN: Symbol("h", real=True)}
+    return Notation(derivation.loss).latex(item.expression.xreplace(shown))
