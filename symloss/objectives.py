@@ -133,7 +133,7 @@ def _objective_values(
         "library": LIBRARIES[target.name],
         "outputs": not loss.is_elementwise,
         "one_hot": isinstance(loss.y_true, Simplex),
-        "label": isinstance(loss.y_true, ClassLabel | Simplex),
+        "by_class": isinstance(loss.y_true, ClassLabel | Simplex),
         "label_domain": "class numbers 0, 1, …" if not loss.is_elementwise else values["domains"]["y_true"],
         "estimator": "Classifier" if _tells_classes(loss) else "Regressor",
         "metric_name": f"loss_{loss.name}",

@@ -147,11 +147,13 @@ def check(
         made = list(products(source, targets, out))
         kept |= {item.path for item in made}
         problems = [problem for item in made if (problem := _problem(item))]
+        problems += _stale_refusals(source, targets, out)
         outcomes.append(Outcome(source, (), tuple(item.path for item in made), tuple(problems)))
     if everything:
         orphans = tuple(
             f"{path}: orphaned, no declaration makes it" for path in _generated(out, targets) if path not in kept
         )
+        orphans += _orphaned_refusals(targets, out)
         if orphans:
             outcomes.append(Outcome(Source("orphans", out, "orphans"), (), (), orphans))
     return outcomes
@@ -202,20 +204,41 @@ def _raw_forms(source: Source) -> list[Loss]:
     return [loss.generated_forms()[-1] for loss in source.losses()]
 
 
-def _record_refusals(source: Source, targets: tuple[str, ...], out: Path) -> None:
-    """Keep for every library which losses of the source it can't train, and why."""
+def _refusals(source: Source, target: str, out: Path) -> dict[str, refusals.Refusal]:
+    """The losses of the source that a library can't train, as they should be recorded."""
     from symloss.analyse.boosters import why_not
 
+    digest = _source_hash(source, target, out)
+    reasons = {form.name: why_not(form, target) for form in _raw_forms(source)}
+    return {name: refusals.Refusal(origin=source.label, source=digest, why=why) for name, why in reasons.items() if why}
+
+
+def _record_refusals(source: Source, targets: tuple[str, ...], out: Path) -> None:
     for target in (name for name in targets if name in OBJECTIVE_TARGETS):
-        folder, digest = out / target, _source_hash(source, target, out)
-        known = refusals.read(folder)
-        kept = {name: item for name, item in known.items() if item["origin"] != source.label}
-        reasons = {form.name: why_not(form, target) for form in _raw_forms(source)}
-        found = {
-            name: refusals.Refusal(origin=source.label, source=digest, why=why) for name, why in reasons.items() if why
-        }
-        if kept | found != known:
-            refusals.write(folder, kept | found)
+        known = refusals.read(out / target)
+        others = {name: item for name, item in known.items() if item["origin"] != source.label}
+        if (wanted := others | _refusals(source, target, out)) != known:
+            refusals.write(out / target, wanted)
+
+
+def _stale_refusals(source: Source, targets: tuple[str, ...], out: Path) -> list[str]:
+    stale = []
+    for target in (name for name in targets if name in OBJECTIVE_TARGETS):
+        known = {name: item for name, item in refusals.read(out / target).items() if item["origin"] == source.label}
+        if known != _refusals(source, target, out):
+            stale.append(f"{refusals.path_of(out / target)}: stale on {source.argument}")
+    return stale
+
+
+def _orphaned_refusals(targets: tuple[str, ...], out: Path) -> tuple[str, ...]:
+    labels = {source.label for source in sources([])}
+    return tuple(
+        f"{refusals.path_of(out / target)}: orphaned on {name}, no declaration makes it"
+        for target in targets
+        if target in OBJECTIVE_TARGETS
+        for name, item in refusals.read(out / target).items()
+        if item["origin"] not in labels
+    )
 
 
 def _record_path(source: Source, out: Path) -> Path:

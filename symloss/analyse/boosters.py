@@ -39,7 +39,7 @@ def training_of(mathematics: Mathematics) -> Training:
     reasons = {name: why_not(loss, name) for name in LIBRARIES}
     found = {} if all(reasons.values()) else curvatures(mathematics)
     libraries = tuple(Trainable(name, not why, why or _how(loss, name)) for name, why in reasons.items())
-    return Training(loss, layout_of(loss), found, safe_default(found) if found else "", libraries)
+    return Training(loss, layout_of(loss), found, safe_default(mathematics, found) if found else "", libraries)
 
 
 def why_not(loss: Loss, library: str) -> str:

@@ -25,7 +25,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from symloss import atoms
-from symloss.analyse.convexity import range_over_forms, shown
+from symloss.analyse.convexity import is_strongly_convex, range_over_forms, shown
 from symloss.analyse.findings import Finding, Grade, proved, refuted, supported
 from symloss.analyse.landscape import Landscape, point
 from symloss.analyse.numbers import evaluate
@@ -154,9 +154,18 @@ def _beside_is_negative(mathematics: Mathematics) -> bool:
     return bool(np.all(np.abs(product) <= 1e-9 * np.maximum(1, np.abs(diagonal))))
 
 
-def safe_default(found: Mapping[str, Curvature]) -> str:
-    """The first policy that gives a Newton step everywhere, the most exact ones first."""
-    return next(policy for policy in _SAFE_ORDER if policy in found and found[policy].is_safe)
+def safe_default(mathematics: Mathematics, found: Mapping[str, Curvature]) -> str:
+    """The first policy that gives a Newton step everywhere, the most exact ones first.
+
+    Of a residual the exact one comes after the majoriser where it fades: far from the label the step ``g/h`` of a
+    log-cosh is thousands of times the distance, and residuals may be as large as labels are.
+    """
+    order: tuple[str, ...] = _SAFE_ORDER
+    if mathematics.loss.is_elementwise and "majoriser" in found:
+        landscape = Landscape(mathematics)
+        if landscape.residual is not None and is_strongly_convex(landscape).grade is Grade.REFUTED:
+            order = ("majoriser", *_SAFE_ORDER)
+    return next(policy for policy in order if policy in found and found[policy].is_safe)
 
 
 def _is_positive(landscape: Landscape, expression: Expr, policy: str) -> Finding:

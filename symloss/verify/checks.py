@@ -20,7 +20,7 @@ from symloss.verify.certificate import certify, environment
 from symloss.verify.modules import NumpyModule, TensorflowModule, arrays, open_module
 from symloss.verify.oracle import Oracle, Point, Truth, compares_entries
 from symloss.verify.plain import plain_autodiff
-from symloss.verify.probes import probes
+from symloss.verify.probes import Probe, probes
 from symloss.verify.report import Failure, Report, cause_of
 
 LIMIT = 16.0  # ulps of the result, times 1 + S
@@ -106,19 +106,15 @@ def verify_module(examination: Examination, target: str, path: Path, *, until_fa
 def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowModule, report: Report) -> None:
     """Value, gradient and Hessian at every probe."""
     wrong: dict[str, list[tuple[Failure, float]]] = {}
+    decided = []
     for probe in examination.probes:
         point = emitted.adjusted(probe.point)
         try:
-            truth = examination.truth(point)
+            decided.append((probe, point, examination.truth(point)))
         except UndecidedError:
             report.undecided += 1
-            continue
-        report.points += 1
-        try:
-            results = emitted.all(point)
-        except (ValueError, TypeError, ArithmeticError, SymlossError) as error:
-            report.failures.append(_raised(report, "every function", probe.group, point, error))
-            return
+    report.points += len(decided)
+    for (probe, point, truth), results in zip(decided, _computed(emitted, report, decided), strict=False):
         for function, got in results.items():
             expected = [truth.value] if function == "value" else list(getattr(truth, function))
             whole = _scale(expected, point) if examination.compares_entries else None
@@ -136,6 +132,23 @@ def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowMo
         worst = max(items, key=lambda item: item[1])[0]
         cause = cause_of([(failure.got, failure.expected) for failure, _ in items])
         report.failures.append(replace(worst, cause=cause))
+
+
+def _computed(
+    emitted: NumpyModule | TensorflowModule, report: Report, decided: list[tuple[Probe, Point, Truth]]
+) -> list[dict[str, np.ndarray]]:
+    """What the module gives at all points; up to the first that it raises an error for, which is a failure."""
+    try:
+        return emitted.all_of([point for _, point, _ in decided])
+    except (ValueError, TypeError, ArithmeticError, SymlossError):
+        found = []
+    for probe, point, _ in decided:
+        try:
+            found.append(emitted.all(point))
+        except (ValueError, TypeError, ArithmeticError, SymlossError) as error:
+            report.failures.append(_raised(report, "every function", probe.group, point, error))
+            break
+    return found
 
 
 def _error(
@@ -467,23 +480,20 @@ def _finite_differences(examination: Examination, emitted: NumpyModule | Tensorf
         return  # weights that are constants for the derivative, which differences see moving
     for point in batch_of(examination, emitted):
         entries = point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,)
-        here = emitted.all(point)
-        for place, entry in enumerate(entries):
-            step = 1e-6 * max(1.0, abs(entry)) if abs(entry) > 1e-4 else 1e-7 * abs(entry)
-            sides = [_moved(point, place, entry + sign * step) for sign in (-1, 1)]
-            if any(not _inside(examination.loss, side) for side in sides):
-                continue
-            width = 2 * step
-            there = [emitted.all(side) for side in sides]
-            values = [float(np.ravel(found["value"])[0]) for found in there]
-            slopes = [found["gradient"][place] for found in there]
-            curvatures = [found["hessian"][place] for found in there]
+        moves = [(place, *_steps(point, place)) for place in range(len(entries))]
+        inside = [move for move in moves if all(_inside(examination.loss, side) for side in move[2])]
+        here, *there = emitted.all_of([point, *(side for _, _, sides in inside for side in sides)])
+        for number, (place, step, _) in enumerate(inside):
+            sides = there[2 * number : 2 * number + 2]
+            values = [float(np.ravel(found["value"])[0]) for found in sides]
+            slopes = [found["gradient"][place] for found in sides]
+            curvatures = [found["hessian"][place] for found in sides]
             _near(
                 report,
                 "gradient, finite differences",
                 point,
                 here["gradient"][place],
-                (values[1] - values[0]) / width,
+                (values[1] - values[0]) / (2 * step),
                 slack=1e-9 * max(map(abs, values)) / step + abs(slopes[1] - slopes[0]),
             )
             _near(
@@ -491,9 +501,16 @@ def _finite_differences(examination: Examination, emitted: NumpyModule | Tensorf
                 "hessian, finite differences",
                 point,
                 here["hessian"][place],
-                (slopes[1] - slopes[0]) / width,
+                (slopes[1] - slopes[0]) / (2 * step),
                 slack=1e-9 * max(map(abs, slopes)) / step + abs(curvatures[1] - curvatures[0]),
             )
+
+
+def _steps(point: Point, place: int) -> tuple[float, list[Point]]:
+    """The step for one entry, and the points on both sides of it."""
+    entry = point.y_pred[place] if isinstance(point.y_pred, tuple) else point.y_pred
+    step = 1e-6 * max(1.0, abs(entry)) if abs(entry) > 1e-4 else 1e-7 * abs(entry)
+    return step, [_moved(point, place, entry + sign * step) for sign in (-1, 1)]
 
 
 def _near(report: Report, function: str, point: Point, got: float, wanted: float, slack: float) -> None:

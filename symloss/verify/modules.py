@@ -87,6 +87,10 @@ class NumpyModule:
             "hessian": self.hessian(point),
         }
 
+    def all_of(self, points: list[Point]) -> list[dict[str, np.ndarray]]:
+        """The same of several samples."""
+        return [self.all(point) for point in points]
+
     def value(self, point: Point) -> float:
         return float(np.sum(self._call("loss", point)[0]))
 
@@ -230,8 +234,21 @@ class TensorflowModule:
 
     def all(self, point: Point) -> dict[str, np.ndarray]:
         """Value, gradient and Hessian of one sample."""
-        value, gradient, hessian = self.evaluate([point])
-        return {"value": value, "gradient": gradient[0], "hessian": hessian[0]}
+        return self.all_of([point])[0]
+
+    def all_of(self, points: list[Point]) -> list[dict[str, np.ndarray]]:
+        """The same of several samples; those that share parameters and sizes are one batch."""
+        batches: dict[str, list[int]] = {}
+        names = [item.name for item in self.loss.parameters]
+        for place, point in enumerate(points):
+            key = repr(([point.constants[name] for name in names], point.sizes, np.shape(point.y_pred)))
+            batches.setdefault(key, []).append(place)
+        found: dict[int, dict[str, np.ndarray]] = {}
+        for places in batches.values():
+            value, gradient, hessian = self.evaluate([points[place] for place in places])
+            for row, place in enumerate(places):
+                found[place] = {"value": value[row : row + 1], "gradient": gradient[row], "hessian": hessian[row]}
+        return [found[place] for place in range(len(points))]
 
 
 FACES: dict[str, type[NumpyModule | TensorflowModule]] = {
