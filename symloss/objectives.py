@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from sympy import Symbol
+from sympy import Expr, Symbol
 
-from symloss.analyse.boosters import Training
+from symloss.analyse.boosters import TrainedOutput, Training
 from symloss.analyse.curvature import Curvature
 from symloss.arithmetic import FLOATS
 from symloss.declare import ClassLabel, Loss, Signs, Simplex
+from symloss.declare.outputs import Output
 from symloss.derive import Derivation
 from symloss.display import Notation
 from symloss.emit import emit
 from symloss.errors import UnsupportedError
-from symloss.kernel import Apply
+from symloss.kernel import Apply, Input, Kernel
 from symloss.lower import GRADIENT, HESSIAN, SMOOTHING, lower
 from symloss.modules import Mathematics, Provenance, template_values
 from symloss.targets import Target
@@ -107,11 +108,140 @@ def objective_text(mathematics: Mathematics, training: Training, target: Target,
     verdict = next(item for item in training.libraries if item.library == target.name)
     if not verdict.can_train:
         raise UnsupportedError(f"{mathematics.loss.name} is no objective for {target.name}: {verdict.why}")
+    if training.outputs:
+        return _distribution_text(training, target, provenance)
     derived = {policy: item.expression for policy, item in _safe(training).items() if policy not in _HESSIANS}
     studied = replace(mathematics, kernel=lower(mathematics.derivation, derived))
     values = template_values(studied, target, replace(provenance, arithmetic=FLOATS, certificate=None))
     values |= _objective_values(studied, training, target, values)
     return render(f"{target.name}/module.jinja", **values)
+
+
+def _distribution_text(training: Training, target: Target, provenance: Provenance) -> str:
+    """The text for a loss of several predicted parameters: kernels of the first output's loss, and of each other's."""
+    first = training.outputs[0]
+    plain = replace(provenance, arithmetic=FLOATS, certificate=None)
+    values = template_values(first.mathematics, target, plain)
+    loss = first.mathematics.loss
+    raws = [item.output.raw_name for item in training.outputs[1:]]
+    columns = _in_columns(training, target)
+    values |= _objective_values(first.mathematics, training, target, values)
+    kept = [item.name for item in loss.extra_inputs if item.name not in raws]
+    given = [f"|{name}={name}" for name in kept]
+    given += [f"|{raw}=raw_score[:, {place}]" for place, raw in enumerate(raws, start=1)]
+    given += [f"|{item.name}=self.{item.name}" for item in loss.parameters]
+    values |= {
+        "name": training.form.name,
+        "title": training.form.name.replace("_", " ").capitalize(),
+        "class_name": "".join(part.capitalize() for part in training.form.name.split("_")),
+        "summary": training.form.summary,
+        "metric_name": f"loss_{training.form.name}",
+        "metadata": values["metadata"]
+        | {"name": training.form.name, "outputs": [item.output.name for item in training.outputs]},
+        "columns": columns,
+        "column_values": [item["inverse"].format(f"raw_score[:, {place}]") for place, item in enumerate(columns)],
+        "outputs": True,
+        "estimator": "Regressor",
+        "batch_arguments": "".join(given),
+        "extra_arguments": [f"|{name}" for name in kept],
+        "batch_extras": "|{" + ", ".join(f'"{name}": {name}' for name in kept) + "}" if kept else "",
+        "extras_kept": kept,
+        "policies": [_shared_policy(item) for item in _safe(training).values()],
+        "kernels": [item for item in values["kernels"] if item["name"] == "value"],
+        "operations": set().union(*(_operations(item) for item in _with_curvatures(training))),
+        "label_domain": values["domains"]["y_true"],
+        "smoothing": False,
+    }
+    return render(f"{target.name}/module.jinja", **values)
+
+
+def _with_curvatures(training: Training) -> list[Mathematics]:
+    """The mathematics of every output, with a kernel that computes its safe curvatures too."""
+    policies = [policy for policy in _safe(training) if policy not in _HESSIANS]
+    return [
+        replace(
+            item.mathematics,
+            kernel=_renamed(
+                lower(item.mathematics.derivation, {name: item.curvatures[name].expression for name in policies}),
+                item.output,
+                training.outputs[0].output,
+            ),
+        )
+        for item in training.outputs
+    ]
+
+
+def _renamed(kernel: Kernel, output: Output, first: Output) -> Kernel:
+    """The kernel of one output with the names that the first output's loss has for all scores."""
+    names = {"y_pred": output.raw_name, first.raw_name: "y_pred"} if output.name != first.name else {}
+    values = tuple(
+        replace(
+            value, definition=replace(value.definition, name=names.get(value.definition.name, value.definition.name))
+        )
+        if isinstance(value.definition, Input)
+        else value
+        for value in kernel.values
+    )
+    return replace(kernel, values=values)
+
+
+def _in_columns(training: Training, target: Target) -> list[dict[str, Any]]:
+    """What a template shows of every output: its name, its link, and its derivatives under every policy."""
+    in_float64 = replace(target, indicator="{0}.astype(np.float64)")
+    found = []
+    for item, mathematics in zip(training.outputs, _with_curvatures(training), strict=True):
+        shown = _as_first_calls_them(item, training.outputs[0])
+        functions = []
+        for policy in _safe(training):
+            second = "hessian" if policy in _HESSIANS else policy
+            curvature = item.curvatures[policy].expression
+            functions.append(
+                {
+                    "policy": policy,
+                    "name": f"_gradient_and_{second}_of_{item.output.name}",
+                    "program": emit(mathematics.kernel, in_float64, "gradient", second),
+                    "latex": shown(_in_letters(curvature)),
+                }
+            )
+        unique = {function["name"]: function for function in functions}
+        found.append(
+            {
+                "name": item.output.name,
+                "raw": item.output.raw_name,
+                "link": "identity" if item.output.link is None else item.output.link.name,
+                "inverse": _INVERSES["identity" if item.output.link is None else item.output.link.name],
+                "gradient": shown(mathematics.derivation.spelled_out(mathematics.derivation.gradient)),
+                "functions": list(unique.values()),
+                "by_policy": {function["policy"]: function["name"] for function in functions},
+            }
+        )
+    return found
+
+
+def _as_first_calls_them(item: TrainedOutput, first: TrainedOutput) -> Callable[[Expr], str]:
+    """LaTeX of an expression in the raw score of one output, with the names of the first output's loss."""
+    own, other = item.mathematics.loss, first.mathematics.loss
+    names: dict[Expr, Expr] = {}
+    if item is not first:
+        names = {symbol: Symbol(symbol.name, real=True) for symbol in own.symbols}
+        names |= {own.pred_symbol: Symbol(item.output.raw_name, real=True)}
+        names |= {symbol: other.pred_symbol for symbol in own.symbols if symbol.name == first.output.raw_name}
+    notation = Notation(other)
+    return lambda expression: notation.latex(expression.xreplace(names))
+
+
+_INVERSES = {"identity": "{0}", "log": "np.exp({0})", "logit": "1 / (1 + np.exp(-{0}))"}
+
+
+def _shared_policy(item: Curvature) -> dict[str, Any]:
+    """A policy of all outputs, for the module's docstring."""
+    return {
+        "name": item.policy,
+        "meaning": _MEANINGS[item.policy],
+        "grade": f"{item.finding.grade} to be positive wherever the gradient is not 0",
+        "program": None,
+        "function": "",
+    }
 
 
 def _safe(training: Training) -> dict[str, Curvature]:
@@ -137,7 +267,9 @@ def _objective_values(
         "label_domain": "class numbers 0, 1, …" if not loss.is_elementwise else values["domains"]["y_true"],
         "estimator": "Classifier" if _tells_classes(loss) else "Regressor",
         "metric_name": f"loss_{loss.name}",
-        "policies": [_policy(item, mathematics, target) for item in _safe(training).values()],
+        "policies": []
+        if training.outputs
+        else [_policy(item, mathematics, target) for item in _safe(training).values()],
         "default": training.default,
         "smoothing": has_smoothing,
         "floored": is_floored,
@@ -149,6 +281,9 @@ def _objective_values(
         "batch_arguments": "".join(
             [f"|{name}={name}" for name in extras] + [f"|{name}=self.{name}" for name in parameters]
         ),
+        "columns": [],
+        "column_values": [],
+        "extras_kept": extras,
         "batch_extras": "|{" + ", ".join(f'"{name}": {name}' for name in extras) + "}" if extras else "",
         "objective_arguments": [f"{name}=self.{name}" for name in own],
         "kernels": _wanted(values["kernels"], training),
@@ -194,6 +329,9 @@ def _policy(item: Curvature, mathematics: Mathematics, target: Target) -> dict[s
 
 
 def _latex(item: Curvature, derivation: Derivation) -> str:
+    return Notation(derivation.loss).latex(_in_letters(item.expression))
+
+
+def _in_letters(curvature: Expr) -> Expr:
     """In terms of the gradient g and the Hessian h."""
-    shown = {GRADIENT: Symbol("g", real=True), HESSIAN: Symbol("h", real=True)}
-    return Notation(derivation.loss).latex(item.expression.xreplace(shown))
+    return curvature.xreplace({GRADIENT: Symbol("g", real=True), HESSIAN: Symbol("h", real=True)})  # type: ignore[no-any-return]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from symloss.analyse.curvature import Curvature, curvatures, safe_default
+from symloss.analyse.curvature import Curvature, curvatures, output_curvatures, safe_default
+from symloss.analyse.findings import Grade
 from symloss.analyse.structure import Layout, layout_of
 from symloss.declare import ClassLabel, Loss, Simplex
 from symloss.declare.domain import Interval, entries_of
+from symloss.declare.outputs import Output, outputs_of
+from symloss.mathematics import study
 from symloss.modules import Mathematics
 
 LIBRARIES = ("xgboost", "lightgbm", "catboost")
@@ -23,6 +26,15 @@ class Trainable:
 
 
 @dataclass(frozen=True)
+class TrainedOutput:
+    """One of several parameters that are predicted: its loss in its raw score, and the curvatures of that."""
+
+    output: Output
+    mathematics: Mathematics
+    curvatures: dict[str, Curvature]
+
+
+@dataclass(frozen=True)
 class Training:
     """How boosters train a loss: through which form, in which layout, with which curvatures and default."""
 
@@ -31,20 +43,45 @@ class Training:
     curvatures: dict[str, Curvature]
     default: str
     libraries: tuple[Trainable, ...]
+    outputs: tuple[TrainedOutput, ...] = ()
 
 
 def training_of(mathematics: Mathematics) -> Training:
     """For the form that takes raw scores."""
     loss = mathematics.loss
     reasons = {name: why_not(loss, name) for name in LIBRARIES}
-    found = {} if all(reasons.values()) else curvatures(mathematics)
     libraries = tuple(Trainable(name, not why, why or _how(loss, name)) for name, why in reasons.items())
+    if outputs := outputs_of(loss):
+        return _of_parameters(loss, outputs, libraries)
+    found = {} if all(reasons.values()) else curvatures(mathematics)
     return Training(loss, layout_of(loss), found, safe_default(mathematics, found) if found else "", libraries)
+
+
+def _of_parameters(loss: Loss, outputs: tuple[Output, ...], libraries: tuple[Trainable, ...]) -> Training:
+    """For a distribution: one curvature policy for all of its parameters, which has to be safe for each."""
+    studied = [study(output.loss) for output in outputs]
+    found = output_curvatures(outputs, studied)
+    trained = tuple(map(TrainedOutput, outputs, studied, found))
+    shared = {
+        policy: _weakest([item[policy] for item in found]) for policy in found[0] if all(policy in x for x in found)
+    }
+    default = next(
+        policy for policy in ("fisher", "exact", "absolute", "ones") if policy in shared and shared[policy].is_safe
+    )
+    return Training(loss, Layout.PARAMETERS, shared, default, libraries, trained)
+
+
+def _weakest(items: list[Curvature]) -> Curvature:
+    """The curvature that holds least of all."""
+    order = (Grade.PROVED, Grade.SUPPORTED, Grade.UNKNOWN, Grade.REFUTED)
+    return max(items, key=lambda item: order.index(item.finding.grade))
 
 
 def why_not(loss: Loss, library: str) -> str:
     """Why a library can't train a loss of these scores; empty where it can."""
     layout = layout_of(loss)
+    if outputs_of(loss):
+        return "it trains several scores per row for classes only" if library == "catboost" else ""
     if layout is Layout.OTHER:
         return "its predictions are not scores of the rows of a table"
     if entries_of(loss.y_pred) != Interval():
@@ -57,6 +94,8 @@ def why_not(loss: Loss, library: str) -> str:
 
 
 def _how(loss: Loss, library: str) -> str:
+    if outputs := outputs_of(loss):
+        return f"one score per parameter: {', '.join(output.name for output in outputs)}"
     if loss.is_elementwise:
         return "one score per row"
     return "one score per class" + ("; Python is called for every row" if library == "catboost" else "")

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -27,12 +27,14 @@ from sympy import Expr, Integer, Symbol
 from symloss import atoms
 from symloss.analyse.convexity import is_strongly_convex, range_over_forms, shown
 from symloss.analyse.findings import Finding, Grade, proved, refuted, supported
+from symloss.analyse.fisher import Scores, information
 from symloss.analyse.landscape import Landscape, point
 from symloss.analyse.numbers import evaluate
 from symloss.analyse.one_sided import UNDECIDED, chosen
 from symloss.analyse.over_axes import at_sample, range_of_entries, samples, settings
 from symloss.analyse.steepness import bound_of
 from symloss.declare import Delta, Signs
+from symloss.declare.outputs import Output
 from symloss.differentiate import along_entry, differentiate
 from symloss.display import Notation
 from symloss.lower import GRADIENT, HESSIAN, SMOOTHING, lower
@@ -71,6 +73,45 @@ def curvatures(mathematics: Mathematics) -> dict[str, Curvature]:
     if mathematics.loss.is_elementwise:
         return _of_one_score(Landscape(mathematics))
     return _of_many_scores(mathematics)
+
+
+def output_curvatures(outputs: Sequence[Output], studied: Sequence[Mathematics]) -> list[dict[str, Curvature]]:
+    """The policies of every predicted parameter: its own, and Fisher's where Bartlett's identities give it."""
+    landscapes = [Landscape(item) for item in studied]
+    scores = _scores(outputs, landscapes)
+    found = []
+    for output, landscape in zip(outputs, landscapes, strict=True):
+        mine = {
+            name: item for name, item in _of_one_score(landscape).items() if name not in ("majoriser", "gauss_newton")
+        }
+        expected = information(scores, output.name)
+        if expected is not None:
+            given = {Symbol(other.raw_name, real=True): Symbol(other.raw_name, real=True) for other in outputs}
+            given[Symbol(output.raw_name, real=True)] = landscape.loss.pred_symbol
+            typed = {Symbol(symbol.name, real=True): symbol for symbol in landscape.loss.symbols}
+            stable = tidy(lift(expected.xreplace(given).xreplace(typed)), landscape.loss)
+            mine["fisher"] = Curvature("fisher", stable, _is_positive(landscape, stable, "fisher"))
+        found.append({policy: mine[policy] for policy in POLICIES if policy in mine})
+    return found
+
+
+def _scores(outputs: Sequence[Output], landscapes: Sequence[Landscape]) -> Scores:
+    """The derivatives by all raw scores, each under its own name, in ordinary functions."""
+    gradients = {}
+    for output, landscape in zip(outputs, landscapes, strict=True):
+        shown_gradient = Notation(landscape.loss, plain=True).shown(landscape.gradient)
+        own = {Symbol("y_pred", real=True): Symbol(output.raw_name, real=True)}
+        typed = {Symbol(item.name, real=True): item.symbol for item in landscape.loss.parameters}
+        gradients[output.name] = shown_gradient.xreplace(own).xreplace(typed)
+    hessians = {
+        (first.name, second.name): sympy.diff(gradients[first.name], Symbol(second.raw_name, real=True))
+        for place, first in enumerate(outputs)
+        for second in outputs[place:]
+    }
+    kinked = frozenset(
+        output.name for output, landscape in zip(outputs, landscapes, strict=True) if landscape.mathematics.kinks
+    )
+    return Scores(Symbol("y_true", real=True), gradients, hessians, kinked)
 
 
 def _of_one_score(landscape: Landscape) -> dict[str, Curvature]:

@@ -19,6 +19,7 @@ class Layout(StrEnum):
 
     SCORE = "one score per row"
     OUTPUTS = "several scores per row"
+    PARAMETERS = "one score per parameter of a distribution"
     LIST = "one score per row, rows in lists"
     OTHER = "arrays that rows of a table do not have"
 

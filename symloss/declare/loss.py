@@ -66,11 +66,15 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ExtraInput:
-    """A further input, such as a variance or a context weight: one value per element, or over axes of its own."""
+    """A further input, such as a variance or a context weight: one value per element, or over axes of its own.
+
+    One with a link is predicted as well where a model has several scores per row: the scale of a distribution, say.
+    """
 
     symbol: Symbol
     domain: Domain
     meaning: str
+    link: Link | None = None
 
     def __post_init__(self) -> None:
         checks.identifier(self.name, RESERVED)
