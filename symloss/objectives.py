@@ -70,7 +70,7 @@ LIBRARIES: Mapping[str, Library] = MappingProxyType(
         ),
         "lightgbm": Library(
             "LightGBM",
-            "4.0",
+            "4.3",
             "n_estimators",
             "num_leaves=31, learning_rate=0.1",
             """train(
@@ -85,7 +85,7 @@ LIBRARIES: Mapping[str, Library] = MappingProxyType(
         ),
         "catboost": Library(
             "CatBoost",
-            "1.2",
+            "1.2.8",
             "iterations",
             "depth=6, learning_rate=0.1",
             """train(

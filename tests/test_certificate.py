@@ -273,6 +273,7 @@ FLOATS_ALONE = {
     ("absolute_percentage_error", "float64", "value"),
     ("categorical_crossentropy", "float64", "hessian"),
     ("categorical_crossentropy_logits", "float64", "gradient"),
+    *(("student_t_nll", "float64", function) for function in ("value", "gradient", "hessian")),  # at scales of 1e-290
     ("jensen_shannon", "float64", "value"),  # of two distributions that are nearly the same
     *(("focal_binary", "float64", function) for function in ("value", "gradient", "hessian")),
     *(("focal_binary", "float32", function) for function in ("value", "gradient")),

@@ -52,6 +52,7 @@ SCORES = {
     "half_squared_error": Truth(True, True, True, False, "1", True, "mean"),
     "hinge": Truth(False, True, False, "1", False, True, "1 where p > 1/2, else -1"),
     "huber": Truth(False, True, False, "delta", "1", True, "M-estimator"),
+    "laplace_nll": Truth(False, True, False, "1/scale", False, True, "median of labels weighted by 2/scale"),
     "log_cosh": Truth(True, True, False, "1", "1", True, "M-estimator"),
     "logistic_margin": Truth(True, True, False, "1", "1/4", True, "log-odds"),
     "pinball": Truth(False, True, False, "Max(tau, 1 - tau)", False, False, "quantile at tau"),
@@ -64,6 +65,7 @@ SCORES = {
     "squared_log_error": Truth(
         True, False, False, False, False, False, "the prediction whose log(y_pred + 1) is the mean"
     ),
+    "student_t_nll": Truth(True, False, False, None, None, True, None),
     "tweedie": Truth(True, True, False, False, False, False, "mean"),
 }
 # Of losses over axes: twice differentiable, convex in all scores. None: not known to the report, or not to us.
