@@ -35,7 +35,11 @@ Names = Annotated[
 ]
 Targets = Annotated[
     list[str] | None,
-    typer.Option("--target", "-t", help="numpy, tensorflow, docs; may be repeated or comma-separated."),
+    typer.Option(
+        "--target",
+        "-t",
+        help="numpy, tensorflow, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated.",
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds one folder per target.")]
 Workers = Annotated[int, typer.Option("--workers", "-w", min=0, help="Processes; 0 takes one per core.")]

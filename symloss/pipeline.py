@@ -127,6 +127,8 @@ def generate(
             files.write(product.path, product.text, origin=product.origin, force=force)
         _record_refusals(source, targets, out)
         outcomes.append(Outcome(source, tuple(item.path for item in written), tuple(item.path for item in made)))
+    if not list(names):
+        _forget_orphaned_refusals(targets, out)
     _make_packages(out, targets)
     return outcomes
 
@@ -231,14 +233,24 @@ def _stale_refusals(source: Source, targets: tuple[str, ...], out: Path) -> list
 
 
 def _orphaned_refusals(targets: tuple[str, ...], out: Path) -> tuple[str, ...]:
-    labels = {source.label for source in sources([])}
     return tuple(
         f"{refusals.path_of(out / target)}: orphaned on {name}, no declaration makes it"
         for target in targets
         if target in OBJECTIVE_TARGETS
-        for name, item in refusals.read(out / target).items()
-        if item["origin"] not in labels
+        for name in _without_declaration(out / target)
     )
+
+
+def _forget_orphaned_refusals(targets: tuple[str, ...], out: Path) -> None:
+    for folder in (out / target for target in targets if target in OBJECTIVE_TARGETS):
+        if gone := _without_declaration(folder):
+            refusals.write(folder, {name: item for name, item in refusals.read(folder).items() if name not in gone})
+
+
+def _without_declaration(folder: Path) -> set[str]:
+    """The refused losses that the catalogue no longer declares."""
+    labels = {source.label for source in sources([])}
+    return {name for name, item in refusals.read(folder).items() if item["origin"] not in labels}
 
 
 def _record_path(source: Source, out: Path) -> Path:

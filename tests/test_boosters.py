@@ -692,7 +692,6 @@ def test_every_parameter_of_a_distribution_is_learned(name, library):
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_start_values_of_a_distribution_are_its_likeliest(name):
-    rng = np.random.default_rng(2)
     y = sample(name, 3.0, 2.0).rvs(400, random_state=3).astype(float)
     made = next(item for key, item in vars(compiled(name, "xgboost")).items() if key.endswith("Objective"))()
     start = np.asarray(made.start_value(y))

@@ -104,7 +104,7 @@ def _bounded(landscape: Landscape, expression: Expr, output: str, claim: str, bo
 
 def _formula(landscape: Landscape, expression: Expr, output: str) -> str:
     """The bound in terms of the parameters: a limit or a stationary value that agrees with the numbers everywhere."""
-    if not landscape.loss.parameters:
+    if not (landscape.loss.parameters or landscape.loss.extra_inputs):
         return ""
     for candidate in _candidates(landscape, expression):
         if _agrees(landscape, candidate, output):
@@ -141,7 +141,7 @@ def _limit(expression: Expr, score: Symbol, place: Expr) -> Expr:
 
 def _agrees(landscape: Landscape, candidate: Expr, output: str) -> bool:
     """Whether a formula is the largest size at every setting of the parameters."""
-    for setting in landscape.settings(parameters=True):
+    for setting in landscape.settings(parameters=True, inputs=True):
         largest = float(np.max(_sizes(landscape, setting, output)[1]))
         known = {symbol: setting[symbol.name] for symbol in candidate.free_symbols if symbol.name in setting}
         claimed = candidate.xreplace(known)
