@@ -70,7 +70,7 @@ LIBRARIES: Mapping[str, Library] = MappingProxyType(
         ),
         "lightgbm": Library(
             "LightGBM",
-            "4.3",
+            "4.6",
             "n_estimators",
             "num_leaves=31, learning_rate=0.1",
             """train(

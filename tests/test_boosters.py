@@ -310,6 +310,7 @@ def test_the_metric_is_the_loss_and_stops_early_at_its_minimum(library, tables):
 
 
 @pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated")  # of LightGBM 4.7; older ones know no other
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # of LightGBM 4.6 with its own names
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
 def test_the_scikit_learn_style_of_the_library_takes_the_same_object(library, tables):
     X, y, weight = tables["numbers"]

@@ -46,13 +46,14 @@ def test_a_tie_takes_the_side_that_the_ledger_names(target, name, kink):
     y_true, at, constants = tie(name, kink)
     emitted = open_module(FORMS[name], target, GENERATED / target / f"{name}.py")
     constants = {**constants, **emitted.fixed}
+    extras = {item.name: 2.0 for item in FORMS[name].extra_inputs}
     numbers = around(at)
-    batch = Batch(np.full(3, y_true), numbers, constants)
+    batch = Batch(np.full(3, y_true), numbers, constants, {item: np.full(3, value) for item, value in extras.items()})
     part = kink.jumps.lower()
     below, here, above = emitted.evaluator(emitted.modes[0])(batch)[part][:, 0]
     oracle = Oracle(FORMS[name])
     for got, number in ((below, numbers[0]), (above, numbers[2])):
-        truth = getattr(oracle.truth(Point(y_true, float(number), constants)), part)[0]
+        truth = getattr(oracle.truth(Point(y_true, float(number), {**constants, **extras})), part)[0]
         assert got == pytest.approx(float(truth), rel=1e-12)
     assert below != above
     assert here == pytest.approx({"below": below, "above": above, "zero": 0.0}[kink.takes], rel=1e-12, abs=0)

@@ -270,6 +270,7 @@ KNOWN_KINKS = {
     "expectile": [("y", "Hessian")],
     "hinge": [(r"\frac{1}{y}", "gradient")],
     "huber": [(r"y - \delta", "Hessian"), (r"y + \delta", "Hessian")],
+    "laplace_nll": [("y", "gradient")],
     "pinball": [("y", "gradient")],
     "ppo_clip": [
         (r"y + \log{\left(1 + \epsilon \right)}", "gradient"),

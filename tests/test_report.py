@@ -52,7 +52,7 @@ SCORES = {
     "half_squared_error": Truth(True, True, True, False, "1", True, "mean"),
     "hinge": Truth(False, True, False, "1", False, True, "1 where p > 1/2, else -1"),
     "huber": Truth(False, True, False, "delta", "1", True, "M-estimator"),
-    "laplace_nll": Truth(False, True, False, "1/scale", False, True, "median of labels weighted by 2/scale"),
+    "laplace_nll": Truth(False, True, False, "1/scale", False, True, "median"),
     "log_cosh": Truth(True, True, False, "1", "1", True, "M-estimator"),
     "logistic_margin": Truth(True, True, False, "1", "1/4", True, "log-odds"),
     "pinball": Truth(False, True, False, "Max(tau, 1 - tau)", False, False, "quantile at tau"),
