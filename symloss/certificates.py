@@ -6,12 +6,10 @@ A certificate belongs to the code that was measured, whose hash it holds; for an
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
-from symloss.errors import FileError
-from symloss.files import replace_atomically
+from symloss.files import read_record, write_record
 
 FOLDER = "certificates"
 _MARK = "symloss certify"
@@ -37,21 +35,12 @@ def read(path: Path) -> Record:
 
     Raises FileError for a file of another kind.
     """
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise FileError(f"{path} is no record of certificates: {error}; move it away or certify again") from error
-    if not isinstance(found, dict) or found.pop("made_by", None) != _MARK:
-        raise FileError(f"{path} is no record of certificates; move it away")
-    return found
+    return read_record(path, _MARK, "record of certificates", "certify again")
 
 
 def write(path: Path, record: Record) -> None:
     """Replace the file; the same record gives the same bytes."""
-    text = json.dumps({"made_by": _MARK, **record}, indent=1, sort_keys=True, ensure_ascii=False)
-    replace_atomically(path, text + "\n")
+    write_record(path, _MARK, record)
 
 
 def code_hash(text: str) -> str:

@@ -186,9 +186,9 @@ def _float(value: Any) -> sympy.Float:
     return sympy.Float(value if isinstance(value, mpmath.mpf) else repr(float(value)), _DIGITS)
 
 
-def points(loss: Loss, count: int = 5) -> list[dict[str, Any]]:
+def points(loss: Loss) -> list[dict[str, Any]]:
     """A few points inside every domain; free indices j and m are given places."""
-    return [_point(loss, step) for step in range(count)]
+    return [_point(loss, step) for step in range(5)]
 
 
 def _point(loss: Loss, step: int) -> dict[str, Any]:

@@ -8,11 +8,14 @@ without deriving anything. Standard library only.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from symloss.errors import FileError
 
@@ -143,3 +146,25 @@ def replace_atomically(path: Path, text: str) -> None:
     except OSError as error:
         os.unlink(temporary)
         raise FileError(f"{path} can't be written: {error.strerror or error}") from error
+
+
+def read_record(path: Path, mark: str, kind: str, remedy: str) -> dict[str, Any]:
+    """What a JSON file of ours holds, without its mark; empty where there is no file.
+
+    Raises FileError for a file of another kind, or of none.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise FileError(f"{path} is no {kind}: {error}; move it away or {remedy}") from error
+    if not isinstance(found, dict) or found.pop("made_by", None) != mark:
+        raise FileError(f"{path} is no {kind}; move it away")
+    return found
+
+
+def write_record(path: Path, mark: str, record: Mapping[str, Any]) -> None:
+    """Replace a JSON file of ours; the same record gives the same bytes."""
+    text = json.dumps({"made_by": mark, **record}, indent=1, sort_keys=True, ensure_ascii=False)
+    replace_atomically(path, text + "\n")

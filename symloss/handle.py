@@ -123,7 +123,7 @@ class Handle:
 
     def generate(self, target: str) -> str:
         """The text of the module for a target; raises UnsupportedError where a library can't train the loss."""
-        if find(target).is_objective:
+        if find(target).library is not None:
             return self._of_raw_score._objective_text(target)  # noqa: SLF001 - of the same class
         return module_text(self._mathematics, find(target), self._provenance(target), self._siblings)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import replace
 from typing import Any
 
 from sympy import Expr, Symbol
@@ -40,66 +39,6 @@ _BOUND = "a bound on the whole matrix over the classes, twice its diagonal"
 _DIAGONAL = {"exact": "the diagonal of the second derivative", "absolute": "the size of that diagonal"}
 
 
-@dataclass(frozen=True)
-class Library:
-    """What an objective module must know of a library."""
-
-    title: str
-    oldest: str
-    rounds: str
-    example: str
-    fit: str
-
-
-_EVALUATED = '[(data, f"validation_{place}") for place, data in enumerate(watched)]'
-LIBRARIES: Mapping[str, Library] = MappingProxyType(
-    {
-        "xgboost": Library(
-            "XGBoost",
-            "3.1",
-            "n_estimators",
-            "max_depth=3, learning_rate=0.1",
-            f"""train(
-            self.params,
-            train_set,
-            self.n_estimators,
-            evals={_EVALUATED},
-            early_stopping_rounds=self.early_stopping_rounds,
-            verbose_eval=False,
-        )""",
-        ),
-        "lightgbm": Library(
-            "LightGBM",
-            "4.6",
-            "n_estimators",
-            "num_leaves=31, learning_rate=0.1",
-            """train(
-            {"verbosity": -1} | self.params,
-            train_set,
-            self.n_estimators,
-            valid_sets=watched,
-            callbacks=[lightgbm.early_stopping(self.early_stopping_rounds, verbose=False)]
-            if self.early_stopping_rounds
-            else None,
-        )""",
-        ),
-        "catboost": Library(
-            "CatBoost",
-            "1.2.8",
-            "iterations",
-            "depth=6, learning_rate=0.1",
-            """train(
-            self.params,
-            train_set,
-            self.iterations,
-            eval_set=watched or None,
-            early_stopping_rounds=self.early_stopping_rounds,
-        )""",
-        ),
-    }
-)
-
-
 def objective_text(mathematics: Mathematics, training: Training, target: Target, provenance: Provenance) -> str:
     """The text of ``generated/<library>/<loss>.py`` for the form that takes raw scores.
 
@@ -124,12 +63,11 @@ def _distribution_text(training: Training, target: Target, provenance: Provenanc
     values = template_values(first.mathematics, target, plain)
     loss = first.mathematics.loss
     raws = [item.output.raw_name for item in training.outputs[1:]]
-    columns = _in_columns(training, target)
+    studied = _with_curvatures(training)
+    columns = _in_columns(training, studied, target)
     values |= _objective_values(first.mathematics, training, target, values)
     kept = [item.name for item in loss.extra_inputs if item.name not in raws]
-    given = [f"|{name}={name}" for name in kept]
-    given += [f"|{raw}=raw_score[:, {place}]" for place, raw in enumerate(raws, start=1)]
-    given += [f"|{item.name}=self.{item.name}" for item in loss.parameters]
+    scores = {raw: f"raw_score[:, {place}]" for place, raw in enumerate(raws, start=1)}
     values |= {
         "name": training.form.name,
         "title": training.form.name.replace("_", " ").capitalize(),
@@ -142,13 +80,10 @@ def _distribution_text(training: Training, target: Target, provenance: Provenanc
         "column_values": [item["inverse"].format(f"raw_score[:, {place}]") for place, item in enumerate(columns)],
         "outputs": True,
         "estimator": "Regressor",
-        "batch_arguments": "".join(given),
-        "extra_arguments": [f"|{name}" for name in kept],
-        "batch_extras": "|{" + ", ".join(f'"{name}": {name}' for name in kept) + "}" if kept else "",
-        "extras_kept": kept,
+        **_bindings(kept, scores, loss),
         "policies": [_shared_policy(item) for item in _safe(training).values()],
         "kernels": [item for item in values["kernels"] if item["name"] == "value"],
-        "operations": set().union(*(_operations(item) for item in _with_curvatures(training))),
+        "operations": set().union(*map(_operations, studied)),
         "label_domain": values["domains"]["y_true"],
         "smoothing": False,
     }
@@ -185,11 +120,11 @@ def _renamed(kernel: Kernel, output: Output, first: Output) -> Kernel:
     return replace(kernel, values=values)
 
 
-def _in_columns(training: Training, target: Target) -> list[dict[str, Any]]:
+def _in_columns(training: Training, studied: list[Mathematics], target: Target) -> list[dict[str, Any]]:
     """What a template shows of every output: its name, its link, and its derivatives under every policy."""
     in_float64 = replace(target, indicator="{0}.astype(np.float64)")
     found = []
-    for item, mathematics in zip(training.outputs, _with_curvatures(training), strict=True):
+    for item, mathematics in zip(training.outputs, studied, strict=True):
         shown = _as_first_calls_them(item, training.outputs[0])
         functions = []
         for policy in _safe(training):
@@ -207,7 +142,6 @@ def _in_columns(training: Training, target: Target) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": item.output.name,
-                "raw": item.output.raw_name,
                 "link": "identity" if item.output.link is None else item.output.link.name,
                 "inverse": _INVERSES["identity" if item.output.link is None else item.output.link.name],
                 "gradient": shown(mathematics.derivation.spelled_out(mathematics.derivation.gradient)),
@@ -260,7 +194,7 @@ def _objective_values(
     options = [*(["smoothing"] if has_smoothing else []), *(["floor"] if is_floored else [])]
     own = [*parameters, "curvature", *options]
     return {
-        "library": LIBRARIES[target.name],
+        "library": target.library,
         "outputs": not loss.is_elementwise,
         "one_hot": isinstance(loss.y_true, Simplex),
         "by_class": isinstance(loss.y_true, ClassLabel | Simplex),
@@ -277,19 +211,26 @@ def _objective_values(
         "largest": _LARGEST,
         "most_rows": _MOST_ROWS,
         "own_parameters": own,
-        "extra_arguments": [f"|{name}" for name in extras],
-        "batch_arguments": "".join(
-            [f"|{name}={name}" for name in extras] + [f"|{name}=self.{name}" for name in parameters]
-        ),
+        **_bindings(extras, {}, loss),
         "columns": [],
         "column_values": [],
-        "extras_kept": extras,
-        "batch_extras": "|{" + ", ".join(f'"{name}": {name}' for name in extras) + "}" if extras else "",
-        "objective_arguments": [f"{name}=self.{name}" for name in own],
         "kernels": _wanted(values["kernels"], training),
         "operations": _operations(mathematics),
         "metadata": {**values["metadata"], "certificate": None, "default_curvature": training.default},
         "accuracy": (),
+    }
+
+
+def _bindings(extras: list[str], scores: Mapping[str, str], loss: Loss) -> dict[str, Any]:
+    """How further inputs, further raw scores and parameters are handed on in calls."""
+    given = (
+        {name: name for name in extras} | dict(scores) | {item.name: f"self.{item.name}" for item in loss.parameters}
+    )
+    return {
+        "extras_kept": extras,
+        "extra_arguments": [f"|{name}" for name in extras],
+        "batch_arguments": "".join(f"|{name}={value}" for name, value in given.items()),
+        "batch_extras": "|{" + ", ".join(f'"{name}": {name}' for name in extras) + "}" if extras else "",
     }
 
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from symloss.verify.oracle import Oracle
     from symloss.verify.report import Report
 
-CODE_TARGETS = tuple(name for name, target in SPELLINGS.items() if not target.is_objective)
-OBJECTIVE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.is_objective)
+CODE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is None)
+OBJECTIVE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is not None)
 TARGETS = (*CODE_TARGETS, *OBJECTIVE_TARGETS, "docs")
 Progress = Callable[[str], None]
 Task = TypeVar("Task")
@@ -212,7 +212,12 @@ def _refusals(source: Source, target: str, out: Path) -> dict[str, refusals.Refu
 
     digest = _source_hash(source, target, out)
     reasons = {form.name: why_not(form, target) for form in _raw_forms(source)}
-    return {name: refusals.Refusal(origin=source.label, source=digest, why=why) for name, why in reasons.items() if why}
+    made = [name for name, why in reasons.items() if not why]
+    return {
+        name: refusals.Refusal(origin=source.label, source=digest, why=why, beside=made)
+        for name, why in reasons.items()
+        if why
+    }
 
 
 def _record_refusals(source: Source, targets: tuple[str, ...], out: Path) -> None:
@@ -301,9 +306,9 @@ def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> t
     found = []
     for target in targets:
         digest = _source_hash(source, target, out)
-        forms = _forms_on_disk(source, digest, out / target)
-        is_refused = target in OBJECTIVE_TARGETS and refusals.is_fresh(out / target, source.label, digest)
-        if not forms and not is_refused:
+        beside = refusals.modules_beside(out / target, source.label, digest) if target in OBJECTIVE_TARGETS else None
+        forms = _forms_on_disk(source, digest, out / target) if beside is None else beside
+        if not forms and beside is None:
             return None
         suffixes = (".tex", "_document.tex") if target == "docs" else (".py",)
         paths = [out / target / f"{form}{suffix}" for form in forms for suffix in suffixes]

@@ -1,11 +1,13 @@
 """Objectives for XGBoost, LightGBM and CatBoost, held to what these libraries have built in and to their definitions."""
 
+import ast
 import importlib
 import os
 import pickle
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
 
 import catboost
 import joblib
@@ -20,9 +22,11 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sympy import Symbol, log, loggamma
 
-from symloss import ExtraInput, Loss, catalogue, y_pred, y_true
+from symloss import ExtraInput, Loss, Parameter, catalogue, pipeline, y_pred, y_true
+from symloss.analyse import boosters
 from symloss.analyse.boosters import training_of
 from symloss.declare import log_link, nonnegative, positive
+from symloss.declare.loss import RESERVED
 from symloss.errors import UnsupportedError
 from symloss.evaluate import number
 from symloss.handle import load
@@ -806,6 +810,62 @@ def test_bad_input_is_named(library, tables):
         made.train({name: "Poisson"}, made.data(X, y), 2)
     with pytest.raises(ValueError, match="no rows are known"):
         objective(library, "context_weighted_squared_error").rows.take([0])
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("name", ["huber", "pinball", "context_weighted_squared_error", "focal_categorical", "hinge"])
+def test_every_name_that_a_class_uses_is_kept_from_declarations(name, library):
+    """Arguments, attributes, methods and variables: a parameter called so would take their place."""
+    declaration = load(name).declaration
+    inputs = {item.name for item in declaration.extra_inputs}
+    own = {item.name for item in declaration.parameters} | inputs | RESERVED
+    of_classes, beside_inputs = set(), set()
+    for node in ast.parse(Path(module(library, name).__file__).read_text()).body:
+        for part in ast.walk(node) if isinstance(node, ast.ClassDef) and not node.name.startswith("_") else ():
+            if isinstance(part, ast.FunctionDef):
+                arguments = {item.arg for item in ast.walk(part.args) if isinstance(item, ast.arg)}
+                stored = {
+                    item.id for item in ast.walk(part) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
+                }
+                of_classes |= {part.name} | (arguments if part.name == "__init__" else set())
+                beside_inputs |= arguments | stored if arguments & inputs else set()
+            elif isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
+                of_classes.add(part.attr)
+    for found, known in ((of_classes, boosters._OF_CLASSES), (beside_inputs, boosters._BESIDE_INPUTS)):
+        words = {word for word in found - own if word.islower() and not word.startswith("_")}
+        assert words - set(known.split()) == set()
+
+
+@pytest.mark.parametrize("name", ["floor", "curvature", "data", "metric", "n_estimators", "start"])
+def test_a_parameter_with_a_name_of_the_objectives_is_refused(name):
+    """In NumPy it is as good as any; boosters say what to do, and nothing broken is written."""
+    symbol = Symbol(name, positive=True)
+    parameters = [Parameter(symbol, 1.0, positive, "a factor")]
+    mine = Loss("mine", symbol * (y_pred - y_true) ** 2, "A factor with an unlucky name.", parameters=parameters)
+    assert load(mine).compile("numpy").loss([0.0], [2.0]) == 4.0
+    for library in LIBRARIES:
+        with pytest.raises(UnsupportedError, match=f"need the name {name} themselves: rename it"):
+            load(mine).generate(library)
+        assert not load(mine).report().training.libraries[0].can_train
+
+
+def test_a_file_that_makes_and_refuses_is_fresh_until_either_changes(tmp_path):
+    """A refusal names the modules beside it, so that those are looked at without scanning the folder."""
+    file = tmp_path / "two.py"
+    file.write_text(
+        "from symloss import Interval, Loss, y_pred, y_true\n"
+        "one = Loss('one', (y_pred - y_true) ** 2, 'Trained.')\n"
+        "two = Loss('two', (y_pred - y_true) ** 2, 'Refused.', y_pred=Interval(0, 1))\n"
+    )
+    arguments = [str(file)], ("xgboost",), tmp_path / "out"
+    assert len(pipeline.generate(*arguments)[0].written) == 1
+    assert pipeline.generate(*arguments)[0].written == ()
+    assert pipeline.check(*arguments)[0].problems == ()
+    made = tmp_path / "out" / "xgboost" / "one.py"
+    made.write_text(made.read_text() + "# mine\n")
+    assert "edited by hand" in pipeline.check(*arguments)[0].problems[0]
+    made.unlink()
+    assert "missing" in pipeline.check(*arguments)[0].problems[0]
 
 
 def test_what_a_library_cannot_train_is_said():

@@ -12,8 +12,23 @@ from symloss.declare.domain import Interval, entries_of
 from symloss.declare.outputs import Output, outputs_of
 from symloss.mathematics import study
 from symloss.modules import Mathematics
+from symloss.targets import TARGETS
 
-LIBRARIES = ("xgboost", "lightgbm", "catboost")
+LIBRARIES = {name: target.library for name, target in TARGETS.items() if target.library is not None}
+
+# What classes of objectives call their attributes, methods and constructor arguments: no parameter may be called so.
+_OF_CLASSES = """
+add_start arguments beside_diagonal calc_ders_multi calc_ders_range changed check classes_ curvature data
+decision_function derivatives derivatives_of_row early_stopping_rounds evaluate fit floor get_final_error get_params
+grid is_max_optimal iterations looked_up loss loss_at metric model_ n_estimators n_features_in_ no_jit objective
+objective_ parameters params predict predict_parameters predict_proba rows score set_params settled smoothing start
+start_value start_value_ started_at step_at train
+"""
+# What their functions compute with that take further inputs: no such input may be called so.
+_BESIDE_INPUTS = """
+arguments batch bend block curvature data eval_set gradient item options own place raw_score rows slope smallest
+smoothing start train_set value watched y
+"""
 
 
 @dataclass(frozen=True)
@@ -80,8 +95,10 @@ def _weakest(items: list[Curvature]) -> Curvature:
 def why_not(loss: Loss, library: str) -> str:
     """Why a library can't train a loss of these scores; empty where it can."""
     layout = layout_of(loss)
+    if clashes := sorted(_clashing(loss)):
+        return f"objectives need the name {', '.join(clashes)} themselves: rename it in the declaration"
     if outputs_of(loss):
-        return "it trains several scores per row for classes only" if library == "catboost" else ""
+        return "" if LIBRARIES[library].several_scores else "it trains several scores per row for classes only"
     if layout is Layout.OTHER:
         return "its predictions are not scores of the rows of a table"
     if entries_of(loss.y_pred) != Interval():
@@ -93,9 +110,15 @@ def why_not(loss: Loss, library: str) -> str:
     return ""
 
 
+def _clashing(loss: Loss) -> set[str]:
+    """Parameters and further inputs with names that objectives have for something else."""
+    parameters, inputs = ({item.name for item in items} for items in (loss.parameters, loss.extra_inputs))
+    return parameters & set(_OF_CLASSES.split()) | inputs & set(_BESIDE_INPUTS.split())
+
+
 def _how(loss: Loss, library: str) -> str:
     if outputs := outputs_of(loss):
         return f"one score per parameter: {', '.join(output.name for output in outputs)}"
     if loss.is_elementwise:
         return "one score per row"
-    return "one score per class" + ("; Python is called for every row" if library == "catboost" else "")
+    return f"one score per class{LIBRARIES[library].remark}"

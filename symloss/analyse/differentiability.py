@@ -19,7 +19,8 @@ def is_twice_differentiable(mathematics: Mathematics) -> Finding:
     """Whether two derivatives exist inside the domain; refuted by a kink, or where the second is infinite."""
     loss = mathematics.loss
     if mathematics.kinks:
-        return _at_a_kink(Landscape(mathematics))
+        kink = mathematics.kinks[0]
+        return refuted(_CLAIM, f"the {kink.jumps} jumps at y_pred = {kink.at}", Landscape(mathematics).at_kink(kink))
     if loss.is_elementwise and (pole := _pole(Landscape(mathematics))) is not None:
         return pole
     bending = bending_parts(loss)
@@ -36,17 +37,6 @@ def bending_parts(loss: Loss) -> list[sympy.Basic]:
     held = loss.full_expression.replace(stop_gradient, lambda inside: sympy.Integer(1))
     parts = [part for part in sympy.preorder_traversal(held) if isinstance(part, _BENDING)]
     return [part for part in parts if part.has(loss.pred_symbol)]
-
-
-def _at_a_kink(landscape: Landscape) -> Finding:
-    kink = landscape.mathematics.kinks[0]
-    setting = landscape.usual
-    for label in (1.0, -1.0, 0.5):
-        places = landscape.kinks(label, setting)
-        if places:
-            at = {"y_true": label, "y_pred": places[0]} | setting
-            return refuted(_CLAIM, f"the {kink.jumps} jumps at y_pred = {kink.at}", at)
-    return refuted(_CLAIM, f"the {kink.jumps} jumps at y_pred = {kink.at}", setting)
 
 
 def _pole(landscape: Landscape) -> Finding | None:

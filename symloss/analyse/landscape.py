@@ -19,6 +19,7 @@ from symloss.declare.domain import Domain, Interval, entries_of
 from symloss.derive import Chain
 from symloss.evaluate import number
 from symloss.intermediates import name_intermediates
+from symloss.kinks import Kink
 from symloss.modules import Mathematics
 
 _SCORES = np.concatenate([[0.0], *(sign * np.geomspace(1e-6, 1e6, 97) for sign in (-1, 1))])
@@ -168,13 +169,22 @@ class Landscape:
 
     def kinks(self, label: float, setting: Mapping[str, float]) -> list[float]:
         """The predictions where a derivative jumps, for a label and parameters."""
-        values = {sympy.Symbol(name, real=True): value for name, value in {**setting, "y_true": label}.items()}
-        places = []
-        for kink in self.mathematics.kinks:
-            known = {symbol: values[sympy.Symbol(symbol.name, real=True)] for symbol in kink.at.free_symbols}
-            at = kink.at.subs(known)
-            places += [float(at)] if at.is_real and at.is_finite else []
-        return places
+        places = [self._place_of(kink, label, setting) for kink in self.mathematics.kinks]
+        return [place for place in places if place is not None]
+
+    def at_kink(self, kink: Kink) -> dict[str, float]:
+        """A point where a derivative jumps, at the usual parameters; those alone where no label has one."""
+        setting = self.usual
+        for label in (1.0, -1.0, 0.5):
+            place = self._place_of(kink, label, setting)
+            if place is not None:
+                return {"y_true": label, "y_pred": place} | setting
+        return setting
+
+    def _place_of(self, kink: Kink, label: float, setting: Mapping[str, float]) -> float | None:
+        values = {**setting, "y_true": label}
+        at = kink.at.subs({symbol: values[symbol.name] for symbol in kink.at.free_symbols})
+        return float(at) if at.is_real and at.is_finite else None
 
     def numbers(self, points: Mapping[str, Numbers], *outputs: str) -> tuple[Numbers, ...]:
         """Value, gradient or Hessian at points, in floats."""

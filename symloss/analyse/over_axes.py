@@ -21,6 +21,7 @@ from symloss.analyse.ranges import EVERYTHING, Range, Ranges, range_of
 from symloss.analyse.structure import Layout, layout_of
 from symloss.declare import Axis, Element, LogSoftmax, LogSumExp, Loss, Norm, Simplex, Softmax, Total, outermost_nodes
 from symloss.declare.binders import Largest, Restricted, Share, ShareComplement, SoftmaxComplement
+from symloss.declare.checks import sample
 from symloss.declare.domain import ClassLabel, Domain, Interval, entries_of
 from symloss.declare.functions import clamp
 from symloss.declare.nodes import Apart, Bracket, Delta, Node
@@ -71,13 +72,7 @@ def settings(loss: Loss) -> Iterator[dict[str, float]]:
     yield {item.name: float(item.default) for item in loss.parameters}
     rng = np.random.default_rng(0)
     for _ in range(_SETTINGS if loss.parameters else 0):
-        yield {item.name: _inside(item.domain, rng) for item in loss.parameters}
-
-
-def _inside(domain: Interval, rng: np.random.Generator) -> float:
-    lower = domain.lower if np.isfinite(domain.lower) else -3.0
-    upper = domain.upper if np.isfinite(domain.upper) else lower + 3.0
-    return float(rng.uniform(lower, upper))
+        yield {item.name: float(sample(item.domain, rng.uniform(0.05, 0.95))) for item in loss.parameters}
 
 
 def samples(loss: Loss, setting: dict[str, float]) -> dict[str, Any]:

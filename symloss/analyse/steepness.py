@@ -33,10 +33,7 @@ def is_smooth(landscape: Landscape) -> Finding:
     claim = "smooth"
     for kink in landscape.mathematics.kinks:
         if kink.jumps == "gradient":
-            setting = landscape.usual
-            places = landscape.kinks(1.0, setting)
-            at = {"y_true": 1.0, "y_pred": places[0]} | setting if places else setting
-            return refuted(claim, f"the gradient jumps at y_pred = {kink.at}", at)
+            return refuted(claim, f"the gradient jumps at y_pred = {kink.at}", landscape.at_kink(kink))
     return _largest(landscape, landscape.hessian, "hessian", claim)
 
 

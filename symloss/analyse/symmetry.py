@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import sympy
 from sympy import Expr
@@ -10,6 +12,7 @@ from sympy.core.basic import Basic
 from symloss import atoms
 from symloss.analyse.findings import Finding, proved, refuted, supported, unknown
 from symloss.analyse.landscape import Landscape, point
+from symloss.analyse.numbers import Numbers
 from symloss.declare import Signs
 from symloss.declare.domain import Interval, entries_of, unit
 
@@ -45,10 +48,8 @@ def _compared(landscape: Landscape, claim: str, mirror: dict[Basic, Expr], where
     for setting in landscape.settings(parameters=True, inputs=True):
         points = landscape.points(setting)
         reflected = dict(points)
-        symbols = {symbol: points[symbol.name] for symbol in (landscape.loss.true_symbol, landscape.loss.pred_symbol)}
         for symbol, image in mirror.items():
-            image_of = sympy.lambdify(list(symbols), image, "numpy")  # an affine map of two names, nothing else
-            reflected[symbol.name] = image_of(*symbols.values())  # type: ignore[attr-defined]
+            reflected[symbol.name] = _affine(image, points)  # type: ignore[attr-defined]
         inside = _in_domain(landscape, reflected["y_pred"])
         (here,), (there,) = landscape.numbers(points, "value"), landscape.numbers(reflected, "value")
         with np.errstate(all="ignore"):
@@ -60,6 +61,15 @@ def _compared(landscape: Landscape, claim: str, mirror: dict[Basic, Expr], where
             at = point(points, place)
             return refuted(claim, f"the loss is {here[place]:.6g} there and {there[place]:.6g} {where}", at)
     return supported(claim, f"equal {where} at {tried} points") if tried else unknown(claim, "no point has an image")
+
+
+def _affine(image: Expr, points: Mapping[str, Numbers]) -> Numbers:
+    """A sum of numbers and of multiples of the arguments, at points."""
+    found: Numbers = np.zeros(np.shape(points["y_pred"]))
+    for term in sympy.Add.make_args(image):
+        factor, symbol = term.as_coeff_Mul()
+        found = found + float(factor) * (points[symbol.name] if symbol.is_Symbol else float(symbol))
+    return found
 
 
 def _in_domain(landscape: Landscape, scores: np.ndarray) -> np.ndarray:

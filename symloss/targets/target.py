@@ -40,6 +40,28 @@ def method(text: str) -> Spelling:
 
 
 @dataclass(frozen=True)
+class Library:
+    """A boosting library: its name, its oldest version, and what it calls things.
+
+    ``dataset`` makes its data set, ``subsets`` says how its cross-validation takes rows of one, ``rounds`` is what it
+    calls the number of trees, ``example`` shows some of its parameters, ``fit`` is the call that trains an estimator.
+    ``several_scores`` tells whether it trains several scores per row for labels that are numbers, ``remark`` what there
+    is to say of scores per class, ``missing`` what it does with missing labels by itself.
+    """
+
+    title: str
+    oldest: str
+    dataset: str
+    subsets: str
+    rounds: str
+    example: str
+    fit: str
+    several_scores: bool = True
+    remark: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True)
 class Target:
     """One emission target. ``operations`` must spell what a kernel uses, else generation fails and says so.
 
@@ -48,7 +70,7 @@ class Target:
     that leaves the floats; ``inexact_constant`` a number that no float is, from the nearest float and what that lacks;
     ``joins_rows`` tells whether its templates have ``_row_by_row``, for intermediates of more dimensions than inputs;
     ``extended`` and ``pairs`` spell the operations on numbers of twice the digits, where a target has them;
-    ``is_objective`` tells whether its modules are objectives for gradient boosting rather than functions.
+    ``library`` is what its modules must know of a boosting library, where they are objectives rather than functions.
     """
 
     name: str
@@ -64,7 +86,7 @@ class Target:
     joins_rows: bool = False
     extended: Target | None = None
     pairs: Target | None = None
-    is_objective: bool = False
+    library: Library | None = None
 
 
 ARITHMETIC: Mapping[str, Spelling] = {
