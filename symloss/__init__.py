@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symloss.declare import ExtraInput, Interval, KerasName, Link, Loss, Parameter, y_pred, y_true
+    from symloss.doctor import lint
     from symloss.errors import SymlossError
     from symloss.handle import Handle, load
 
@@ -27,6 +28,7 @@ _HOMES = {
     "Loss": "symloss.declare",
     "Parameter": "symloss.declare",
     "SymlossError": "symloss.errors",
+    "lint": "symloss.doctor",
     "load": "symloss.handle",
     "y_pred": "symloss.declare",
     "y_true": "symloss.declare",
@@ -42,6 +44,7 @@ __all__ = [
     "Loss",
     "Parameter",
     "SymlossError",
+    "lint",
     "load",
     "y_pred",
     "y_true",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from symloss.errors import SymlossError
 
 if TYPE_CHECKING:
     from symloss.analyse.report import Report
+    from symloss.doctor.diagnosis import Diagnosis
     from symloss.pipeline import Examined, Outcome, Progress
     from symloss.verify.report import Report as Verified
 
@@ -129,6 +130,85 @@ def report(
         return
     for item in reports:
         _print_report(item)
+
+
+@app.command(
+    epilog="Examples: symloss lint train.py:objective --for xgboost · "
+    "symloss lint train.py:huber --for lightgbm --loss huber --set delta=2 · "
+    "symloss lint train.py:Focal --for catboost --labels binary --json"
+)
+def lint(
+    named: Annotated[
+        str, typer.Argument(metavar="MODULE.PY:OBJECTIVE", help="Where the objective is; the file is run.")
+    ],
+    library: Annotated[str, typer.Option("--for", help="xgboost, lightgbm, catboost: whose conventions count.")],
+    loss: Annotated[
+        str | None, typer.Option("--loss", "-l", help="The loss it should be of: a catalogue name or a Python file.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A parameter of the loss; may be repeated.")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels", help="real, binary, signs, counts, positive, 'positive predictions'; default: what fits."
+        ),
+    ] = None,
+    classes: Annotated[int | None, typer.Option("--classes", min=2, help="Scores per row, one per class.")] = None,
+    outputs: Annotated[
+        int | None, typer.Option("--outputs", min=2, help="Scores per row, one per parameter of a distribution.")
+    ] = None,
+    style: Annotated[
+        str | None, typer.Option("--style", help="native or scikit-learn; default: found from the arguments' names.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option("--ignore", "-i", help="Codes not to report.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on advice, too.")] = False,
+    time_limit: Annotated[float, typer.Option("--time-limit", min=0.1, help="Seconds that one call may take.")] = 30.0,
+    as_json: Json = False,
+) -> None:
+    """Examine a hand-written objective: derivatives, curvature, weights, layout, overflow, and a short training.
+
+    Runs the module and calls the objective, in a process of its own, with labels and scores made up for it. Exits
+    with 1 when there is a fault.
+    """
+    from symloss.doctor.child import lint_in_child
+
+    options = {
+        "parameters": dict(_assigned(item) for item in parameters or []),
+        "labels": labels,
+        "classes": classes,
+        "outputs": outputs,
+        "style": style,
+        "ignore": list(_words(ignore)),
+    }
+    with _progress("calling", show=not as_json) as progress:
+        progress(named)
+        diagnosis = lint_in_child(named, library, loss, time_limit, options)
+    if as_json:
+        typer.echo(json.dumps(diagnosis.as_data(), indent=2))
+    else:
+        _print_diagnosis(named, diagnosis)
+    if not diagnosis.passed or (strict and diagnosis.advice):
+        raise typer.Exit(1)
+
+
+def _assigned(text: str) -> tuple[str, float]:
+    name, equals, number = text.partition("=")
+    try:
+        return name.strip(), float(number if equals else "")
+    except ValueError:
+        raise SymlossError(f"--set {text}: write it like --set delta=1.5") from None
+
+
+def _print_diagnosis(named: str, diagnosis: Diagnosis) -> None:
+    from symloss.doctor.diagnosis import described
+
+    typer.echo(f"{named} was run and called as {diagnosis.library} does, {diagnosis.style} style, {diagnosis.labels}\n")
+    rows = [[str(item.severity), item.code, described(item)] for item in diagnosis.symptoms]
+    _table(["", "code", "what was seen"], rows, {"fault": "red", "advice": "yellow"})
+    if diagnosis.corrected:
+        typer.echo(f"\nA correct one:\n\n{diagnosis.corrected}\n")
+    typer.echo(diagnosis.verdict)
 
 
 def _print_report(item: Report) -> None:
@@ -445,8 +525,8 @@ def _bar(doing: str, total: int, *, show: bool) -> Iterator[Progress]:
         yield lambda label: bar.update(task, advance=1, description=f"{doing} {label}")
 
 
-def _table(columns: list[str], rows: list[list[str]]) -> None:
-    """A coloured table on a terminal, tab-separated lines in a pipe."""
+def _table(columns: list[str], rows: list[list[str]], colours: Mapping[str, str] | None = None) -> None:
+    """A coloured table on a terminal, tab-separated lines in a pipe; a row's first cell may name its colour."""
     if not sys.stdout.isatty():
         for row in [columns, *rows]:
             typer.echo("\t".join(row))
@@ -459,5 +539,5 @@ def _table(columns: list[str], rows: list[list[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     for row in rows:
-        table.add_row(*map(escape, row), style="red" if row[-1] == "FAIL" else None)
+        table.add_row(*map(escape, row), style="red" if row[-1] == "FAIL" else (colours or {}).get(row[0]))
     Console().print(table)

@@ -58,7 +58,7 @@ def source_hash(
 
 @cache
 def _compiler_hash(*, analysed: bool) -> bytes:
-    excluded = {_PACKAGE / "losses", _PACKAGE / "verify"} | (set() if analysed else _ANALYSIS)
+    excluded = {_PACKAGE / "losses", _PACKAGE / "verify", _PACKAGE / "doctor"} | (set() if analysed else _ANALYSIS)
     paths = [
         path
         for path in sorted(_PACKAGE.rglob("*.py"))

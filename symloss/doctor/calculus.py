@@ -1,0 +1,236 @@
+"""What derivatives say of themselves, without a formula: are they finite, consistent, positive, towards the label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from symloss.doctor.accepted import Case, kind_of, mismatched
+from symloss.doctor.callback import Callback, Derivatives, FailedCall, Rows
+from symloss.doctor.samples import Sample
+from symloss.doctor.slopes import slopes_of
+from symloss.doctor.symptoms import Array, Symptom, advice, fault, note, shown
+
+_FEW = 0.005
+_SOME = 0.1
+_MOST = 0.6
+_REACHED = 50.0  # scores that training reaches
+_FAR = np.concatenate([np.arange(1, 51), np.geomspace(52, 1e4, 40)])
+_FACE_VALUE = {"xgboost": np.float32, "lightgbm": np.float64, "catboost": np.float64}
+
+
+def calculus(callback: Callback, sample: Sample, found: Derivatives, *, leads: bool) -> Iterator[Symptom]:
+    """Symptoms of the numbers that an objective returns; ``found`` are its derivatives at the sample.
+
+    ``leads`` tells whether they should lead to the label.
+    """
+    unfinished = list(_finite(callback, sample, found))
+    yield from unfinished
+    if not np.isfinite(found.gradient).any():
+        return
+    if not np.any(found.gradient[np.isfinite(found.gradient)]):
+        yield fault("no-gradient", "the gradient is 0 at every point: there is nothing to descend", 1.0)
+        return
+    yield from _consistent(callback, sample, found)
+    yield from _positive(sample, found)
+    if leads:
+        yield from _direction(callback, sample, found)
+    if not unfinished:
+        yield from _overflow(callback, sample)
+
+
+def _finite(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
+    good = np.isfinite(found.gradient) & np.isfinite(found.curvature)
+    if good.all():
+        return
+    index = _first(~good)
+    message = f"gradient {shown(found.gradient[index])}, Hessian {shown(found.curvature[index])}"
+    yield fault("not-finite", message, float(np.mean(~good)), sample.point(index))
+    if _is_of_probabilities(callback, sample):
+        yield fault("link-missing", f"finite for scores in (0, 1) only: {_LINK_MISSING}")
+
+
+_LINK_MISSING = (
+    "the formula is one of probabilities, and libraries pass raw scores; start from p = 1/(1 + exp(-score)) and "
+    "multiply the gradient by p(1 - p)"
+)
+
+
+def _is_of_probabilities(callback: Callback, sample: Sample) -> bool:
+    """Whether derivatives are finite, and lead to the label, where scores are probabilities."""
+    if sample.scores.ndim != 2 or sample.is_bound or not set(sample.y_true) <= {-1.0, 0.0, 1.0}:
+        return False
+    inside = Sample(sample.kind, sample.y_true, np.tile(np.linspace(0.03, 0.97, 48), (len(sample.y_true), 1)))
+    try:
+        found = inside.evaluate(callback)
+    except FailedCall:
+        return False
+    return (
+        bool(np.isfinite(found.gradient).all() and np.isfinite(found.curvature).all()) and _away(found, inside) < _SOME
+    )
+
+
+def _consistent(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
+    slopes = slopes_of(callback, sample, found.gradient)
+    if not slopes.known.any():
+        return
+    case = Case(sample, found.gradient, found.curvature, slopes.values, slopes.known)
+    kind = kind_of(case)
+    if kind is not None:
+        if kind != "the second derivative":
+            yield note("curvature", f"the Hessian is not the derivative of the gradient; it is {kind}")
+        return
+    wrong = mismatched(case)
+    gap = np.where(wrong, np.abs(found.curvature - slopes.values), -1.0)
+    index = np.unravel_index(int(np.argmax(gap)), gap.shape)
+    share = float(wrong.sum() / slopes.known.sum())
+    factor = _factor(found.curvature[slopes.known], slopes.values[slopes.known])
+    how = f", which it is {shown(factor)} times everywhere" if factor is not None else ""
+    yield fault(
+        "inconsistent",
+        f"the Hessian is not the derivative of the gradient{how}: {shown(found.curvature[index])} where that is "
+        f"{shown(slopes.values[index])}",
+        share,
+        sample.point(tuple(map(int, index))),
+    )
+
+
+def _factor(first: Array, second: Array) -> float | None:
+    """The number that one array is of the other, where there is one."""
+    counts = np.isfinite(first) & (np.abs(second) > 1e-6)
+    if not counts.any():
+        return None
+    ratios = first[counts] / second[counts]
+    middle = float(np.median(ratios))
+    return middle if np.all(np.abs(ratios - middle) <= 0.02 * abs(middle)) else None
+
+
+def _positive(sample: Sample, found: Derivatives) -> Iterator[Symptom]:
+    """A Hessian that is 0 or negative where the gradient is not 0."""
+    steep = np.isfinite(found.gradient) & np.isfinite(found.curvature) & (found.gradient != 0)
+    bad = steep & (found.curvature <= 0)
+    share = float(bad.sum() / max(1, steep.sum()))
+    if share < _FEW:
+        return
+    index = np.unravel_index(int(np.argmin(np.where(steep, found.curvature, np.inf))), bad.shape)
+    vanishes = bool(np.all(found.curvature[bad] == 0))
+    what = "0" if vanishes else "0 or negative"
+    yield fault(
+        "hessian-not-positive",
+        f"the Hessian is {what} where the gradient is not 0, here {shown(found.curvature[index])} with gradient "
+        f"{shown(found.gradient[index])}: Newton steps of leaves are thrown away, unbounded, or uphill",
+        share,
+        sample.point(tuple(map(int, index))),
+    )
+
+
+def _direction(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
+    if sample.scores.ndim == 3 and not sample.are_classes:
+        return
+    share = _away(found, sample)
+    if np.isnan(share):
+        yield fault("points-away", "the gradient has the same sign for every label and score", 1.0)
+        return
+    if share < _SOME:
+        return
+    mistaken = _is_of_probabilities(callback, sample)
+    if mistaken:
+        yield fault("link-missing", f"leads to the label for scores in (0, 1) only: {_LINK_MISSING}")
+    if share >= _MOST or mistaken:
+        sign = (
+            "derivatives of the negated loss, which CatBoost maximises"
+            if callback.library == "catboost"
+            else ("the gradient of the loss, prediction minus label for squared error")
+        )
+        swapped = _swapped(callback, sample)
+        yield fault("points-away", f"the gradient points away from the label; return {sign}{swapped}", share)
+    else:
+        yield advice("points-away", "the gradient does not always point towards the label", share)
+
+
+def leads_to_label(true: Derivatives, sample: Sample) -> bool:
+    """Whether the gradient of a loss points towards the label, as that of most losses does."""
+    return _away(true, sample) < _SOME
+
+
+def _away(found: Derivatives, sample: Sample) -> float:
+    """Share of pairs of points at which a gradient's sign falls with the score, or rises with the label.
+
+    Both are the same for every link. NaN where all signs are equal.
+    """
+    sign = np.where(np.isfinite(found.gradient), np.sign(found.gradient), 0.0)
+    if sample.scores.ndim == 3:
+        own = np.zeros(sign.shape, dtype=bool)
+        for place, label in enumerate(sample.y_true.astype(int)):
+            own[place, :, label] = True
+        decided = sign != 0
+        return float(np.mean(np.where(own, sign > 0, sign < 0)[decided])) if decided.any() else np.nan
+    order = np.argsort(sample.scores, axis=1)
+    by_score = np.take_along_axis(sign, order, axis=1)
+    rising = [(by_score[:, :-1], by_score[:, 1:]), (by_score[:, 0], by_score[:, -1])]
+    if not sample.is_bound:
+        ranks = np.argsort(sample.y_true)
+        rising += [(sign[high], sign[low]) for low, high in combinations(ranks, 2)]
+    lower = np.concatenate([np.ravel(a) for a, _ in rising])
+    upper = np.concatenate([np.ravel(b) for _, b in rising])
+    differ = lower * upper < 0
+    if not differ.any():
+        return 0.0 if (sign > 0).any() and (sign < 0).any() else np.nan
+    return float(np.mean(lower[differ] > upper[differ]))
+
+
+def _swapped(callback: Callback, sample: Sample) -> str:
+    """Whether labels and scores have changed places."""
+    if callback.style != "scikit-learn" or sample.scores.ndim != 2:
+        return ""
+    rows = sample.rows()
+    try:
+        turned = callback(Rows(rows.scores, rows.y_true))
+    except FailedCall:
+        return ""
+    shape = sample.scores.shape if not sample.is_bound else (len(rows.y_true), 1)
+    if sample.is_bound or _away(Derivatives(turned.gradient.reshape(shape), turned.curvature), sample) >= _SOME:
+        return ""
+    return ". With its two arguments exchanged it does: scikit-learn style passes y_true first"
+
+
+def _overflow(callback: Callback, sample: Sample) -> Iterator[Symptom]:
+    """The smallest score at which a derivative overflows, in the precision that the library passes."""
+    if sample.is_bound:
+        return
+    for precision in dict.fromkeys((_FACE_VALUE[callback.library], np.float64)):
+        sides = (1.0,) if "predictions" in sample.kind else (1.0, -1.0)
+        scores = np.concatenate([side * _FAR for side in sides]).astype(precision)
+        labels = sample.y_true[[0, len(sample.y_true) // 2, -1]]
+        at = Sample(sample.kind, labels, _pushed(sample, scores, len(labels)))
+        try:
+            found = at.evaluate(callback)
+        except FailedCall as failed:
+            yield fault("raises", f"for {np.dtype(precision).name} scores to ±1e4 it {failed.symptom.message}")
+            return
+        bad = ~(np.isfinite(found.gradient) & np.isfinite(found.curvature))
+        if not bad.any():
+            continue
+        size = np.abs(at.scores)
+        index = np.unravel_index(int(np.argmin(np.where(bad, size, np.inf))), bad.shape)
+        reached = float(size[index])
+        what = f"not finite from a score of {shown(at.scores[index])} on, in {np.dtype(precision).name}"
+        tell = fault if reached <= _REACHED else advice
+        yield tell("overflow", what, at=at.point(tuple(map(int, index))))
+        return
+
+
+def _pushed(sample: Sample, scores: Array, count: int) -> Array:
+    """Scores for every label; of several classes the first is far out, the others are 0."""
+    rows = np.tile(scores, (count, 1))
+    if sample.scores.ndim == 2:
+        return rows
+    pushed = np.zeros((*rows.shape, sample.scores.shape[2]), dtype=scores.dtype)
+    pushed[..., 0] = rows
+    return pushed
+
+
+def _first(bad: Array) -> tuple[int, ...]:
+    return tuple(map(int, np.argwhere(bad)[0]))

@@ -1,0 +1,99 @@
+"""One objective through all examinations, with the labels that fit it best where nobody says which it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from symloss.doctor.calculus import calculus, leads_to_label
+from symloss.doctor.callback import Callback, FailedCall
+from symloss.doctor.comparison import comparison
+from symloss.doctor.conduct import conduct, pickles
+from symloss.doctor.samples import KINDS, Sample, of_classes
+from symloss.doctor.symptoms import Severity, Symptom, note
+from symloss.doctor.trial import trial
+from symloss.doctor.truth import Truth
+
+_ORDER = (Severity.FAULT, Severity.ADVICE, Severity.NOTE)
+_NO_DERIVATIVES = ("raises", "shape", "dtype", "not-a-pair", "flat")
+_OUTSIDE = ("not-finite", "raises")
+_EXPLAINS = "link-missing"  # another fault, and so adds none
+_STARTS = {
+    "xgboost": "XGBoost starts a custom objective at the raw score 0.5, whatever the labels: set base_score",
+    "lightgbm": "LightGBM starts a custom objective at 0, whatever the labels, and boost_from_average does nothing: "
+    "pass init_score, and add it to predictions",
+    "catboost": "CatBoost starts a custom objective at 0, whatever the labels: give the Pool a baseline, and add it to "
+    "predictions",
+}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The symptoms for one kind of labels."""
+
+    sample: Sample
+    symptoms: tuple[Symptom, ...]
+
+    @property
+    def badness(self) -> tuple[int, int, int]:
+        """Whether labels seem out of domain, how many faults there are, how much advice; less is better."""
+        severities = [item.severity for item in self.symptoms if item.code != _EXPLAINS]
+        is_outside = any(item.code in _OUTSIDE for item in self.symptoms)
+        return is_outside, severities.count(Severity.FAULT), severities.count(Severity.ADVICE)
+
+
+def examine(callback: Callback, samples: list[Sample], truth: Truth | None) -> Examined:
+    """The symptoms for the sample that has the fewest of them."""
+    first = min((_with(callback, sample, truth) for sample in samples), key=lambda item: item.badness)
+    found = [*first.symptoms, *_of_all(callback, first, truth)]
+    return Examined(first.sample, tuple(sorted(found, key=lambda item: _ORDER.index(item.severity))))
+
+
+def _with(callback: Callback, sample: Sample, truth: Truth | None) -> Examined:
+    found: list[Symptom] = []
+    try:
+        derivatives = sample.evaluate(callback)
+        for symptoms in (
+            calculus(
+                callback, sample, derivatives, leads=truth is None or leads_to_label(truth.derivatives(sample), sample)
+            ),
+            () if truth is None else comparison(truth, sample, derivatives),
+            conduct(callback, sample, derivatives),
+        ):
+            found += symptoms
+    except FailedCall as failed:
+        found.append(failed.symptom)
+    return Examined(sample, tuple(found))
+
+
+def _of_all(callback: Callback, examined: Examined, truth: Truth | None) -> Iterator[Symptom]:
+    """What does not depend on labels."""
+    yield from pickles(callback.function)
+    if not set(_NO_DERIVATIVES) & {item.code for item in examined.symptoms if item.severity is Severity.FAULT}:
+        yield from trial(callback, examined.sample)
+    yield _start(callback, truth)
+
+
+def _start(callback: Callback, truth: Truth | None) -> Symptom:
+    best = f"; of {truth.handle.name} the best constant is start_value(y_true)" if truth is not None else ""
+    return note("start-value", _STARTS[callback.library] + best)
+
+
+def candidates(callback: Callback) -> list[Sample]:
+    """Kinds of labels to try where none is named: for one score per row where that can be called, else for three."""
+    if callback.style == "calc_ders_multi":
+        return [of_classes(3)]
+    single = [make() for make in KINDS.values()]
+    if any(_can_call(callback, sample) for sample in single):
+        return single
+    several = of_classes(3)
+    return [several] if _can_call(callback, several, but=("raises",)) else single[:1]
+
+
+def _can_call(callback: Callback, sample: Sample, but: tuple[str, ...] = _NO_DERIVATIVES) -> bool:
+    """Whether a call returns derivatives, or fails in another way than those named."""
+    try:
+        callback(sample.rows())
+    except FailedCall as failed:
+        return failed.symptom.code not in but
+    return True
