@@ -77,10 +77,11 @@ class Handle:
         """The name of the generated module."""
         return self.declaration.name
 
-    @property
+    @cached_property
     def forms(self) -> dict[str, Handle]:
         """Every generated form of the declaration, by name."""
-        return {handle.name: handle for handle in _handles(self.declared, self._origin, self._argument)}
+        handles = _handles(self.declared, self._origin, self._argument)
+        return {handle.name: self if handle.name == self.name else handle for handle in handles}
 
     @cached_property
     def _mathematics(self) -> Mathematics:

@@ -408,7 +408,14 @@ def test_classifiers_take_classes_of_any_name(library, tables):
     X, y, _ = tables["classes_3"]
     names = np.array(["barbera", "barolo", "grignolino"])[y.astype(int)]
     rounds = {"iterations" if library == "catboost" else "n_estimators": 10}
-    for name in ("sparse_categorical_crossentropy_logits", "focal_categorical", "multi_margin"):
+    for name in (
+        "sparse_categorical_crossentropy_logits",
+        "categorical_crossentropy_logits",
+        "focal_categorical",
+        "multi_margin",
+        "multiclass_hinge",
+        "categorical_hinge",
+    ):
         estimator = find(library, name, "Classifier")(**rounds, **PARAMS[library]).fit(X, names)
         shares = estimator.predict_proba(X)
         np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)

@@ -161,12 +161,16 @@ def _size_of_gradient(case: Case) -> Array:
 
 
 def _even_weight(case: Case) -> Array:
-    """Gradient over score but for a line, one for each label: the tangent bound of Jaakkola and Jordan (2000)."""
+    """Gradient over distance but for a line, one for each label: the tangent bound of Jaakkola and Jordan (2000)."""
     if case.sample.scores.ndim != 2 or case.sample.is_bound or not _varies(case):
         return np.zeros(case.slope.shape, dtype=bool)
-    product = case.curvature * case.sample.scores
-    line = np.median(case.gradient - product, axis=1, keepdims=True)
-    return _close(case, product, case.gradient - line) | (np.abs(case.sample.scores) < 0.2)
+    kinds = []
+    for centre in (0.0, case.sample.y_true[:, None]):
+        product = case.curvature * (case.sample.scores - centre)
+        line = np.median(case.gradient - product, axis=1, keepdims=True)
+        near = np.abs(case.sample.scores - centre) < 0.2
+        kinds.append(_near_all(case, near | _close(case, product, case.gradient - line)))
+    return np.any(kinds, axis=0)
 
 
 def _near_all(case: Case, holds: Array) -> Array:
@@ -182,7 +186,7 @@ KINDS: dict[str, Callable[[Case], Array]] = {
     "the weight of a residual, as in iteratively reweighted least squares": _weight_of_residual,
     "the expected second derivative (Fisher information)": _expected,
     "the second derivative without the bend of the link (Gauss-Newton)": _gauss_newton,
-    "the tangent bound of a logistic": _even_weight,
+    "that of a parabola that touches the loss at equal distances from its centre": _even_weight,
     "the second derivative plus a constant": _damped,
     "exp(0.7) times the second derivative, XGBoost's own cap on Poisson's steps": _poisson_cap,
     "the size of the gradient": _size_of_gradient,

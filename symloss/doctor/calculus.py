@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -200,26 +202,39 @@ def _overflow(callback: Callback, sample: Sample) -> Iterator[Symptom]:
     """The smallest score at which a derivative overflows, in the precision that the library passes."""
     if sample.is_bound:
         return
+    sides = (1.0,) if "predictions" in sample.kind else (1.0, -1.0)
+    scores = np.concatenate([side * _FAR for side in sides])
+    labels = sample.y_true[[0, len(sample.y_true) // 2, -1]]
     for precision in dict.fromkeys((_FACE_VALUE[callback.library], np.float64)):
-        sides = (1.0,) if "predictions" in sample.kind else (1.0, -1.0)
-        scores = np.concatenate([side * _FAR for side in sides]).astype(precision)
-        labels = sample.y_true[[0, len(sample.y_true) // 2, -1]]
-        at = Sample(sample.kind, labels, _pushed(sample, scores, len(labels)))
+        at = replace(sample, y_true=labels, scores=_pushed(sample, scores.astype(precision), len(labels)))
         try:
-            found = at.evaluate(callback)
+            bad = _is_bad(at.evaluate(callback))
+            if not bad.any():
+                continue
+            index = _first(bad & (np.abs(at.scores) == np.abs(at.scores[bad]).min()))
+            reached = _first_bad(callback, replace(at, y_true=labels[[index[0]]]), at.scores[index], precision)
         except FailedCall as failed:
             yield fault("raises", f"for {np.dtype(precision).name} scores to ±1e4 it {failed.symptom.message}")
             return
-        bad = ~(np.isfinite(found.gradient) & np.isfinite(found.curvature))
-        if not bad.any():
-            continue
-        size = np.abs(at.scores)
-        index = np.unravel_index(int(np.argmin(np.where(bad, size, np.inf))), bad.shape)
-        reached = float(size[index])
-        what = f"not finite from a score of {shown(at.scores[index])} on, in {np.dtype(precision).name}"
-        tell = fault if reached <= _REACHED else advice
-        yield tell("overflow", what, at=at.point(tuple(map(int, index))))
+        tell = fault if abs(reached) <= _REACHED else advice
+        what = f"not finite from a score of {shown(reached)} on, in {np.dtype(precision).name}"
+        yield tell("overflow", what, at={"y_true": float(at.y_true[index[0]]), "score": reached})
         return
+
+
+def _is_bad(found: Derivatives) -> Array:
+    return ~(np.isfinite(found.gradient) & np.isfinite(found.curvature))
+
+
+def _first_bad(callback: Callback, sample: Sample, bad: float, precision: Any) -> float:
+    """The smallest score of the same sign that overflows, to three digits, between that and the score before it."""
+    before = _FAR[np.searchsorted(_FAR, abs(float(bad)) * (1 - 1e-6)) - 1] if abs(bad) > 1 else 0.0
+    ends = [float(np.sign(bad)) * before, float(bad)]
+    while abs(ends[1] - ends[0]) > 1e-3 * abs(ends[1]):
+        middle = precision(sum(ends) / 2)
+        found = replace(sample, scores=_pushed(sample, np.array([middle]), 1)).evaluate(callback)
+        ends[int(_is_bad(found).any())] = float(middle)
+    return ends[1]
 
 
 def _pushed(sample: Sample, scores: Array, count: int) -> Array:

@@ -51,12 +51,11 @@ def examine(callback: Callback, samples: list[Sample], truth: Truth | None) -> E
 
 def _with(callback: Callback, sample: Sample, truth: Truth | None) -> Examined:
     found: list[Symptom] = []
+    leads = truth is None or leads_to_label(truth.derivatives(sample), sample)
     try:
         derivatives = sample.evaluate(callback)
         for symptoms in (
-            calculus(
-                callback, sample, derivatives, leads=truth is None or leads_to_label(truth.derivatives(sample), sample)
-            ),
+            calculus(callback, sample, derivatives, leads=leads),
             () if truth is None else comparison(truth, sample, derivatives),
             conduct(callback, sample, derivatives),
         ):

@@ -27,7 +27,7 @@ class Truth:
 
     handle: Handle
     module: ModuleType
-    of_prediction: ModuleType | None
+    of_prediction: Handle | None
     arguments: Mapping[str, Any]
     inputs: Mapping[str, Array] = field(default_factory=dict)
     source: str | None = None
@@ -50,8 +50,9 @@ class Truth:
         """The gradient by the prediction instead of the raw score, where a link leads from one to the other."""
         if self.of_prediction is None:
             return None
+        module = self.of_prediction.compile("numpy")
         predicted = Sample(sample.kind, sample.y_true, self.module.inverse_link(sample.scores), sample.is_bound)
-        return self._at(self.of_prediction, "gradient", predicted)
+        return self._at(module, "gradient", predicted)
 
     def start_value(self, y_true: Array) -> Array | None:
         """The best constant score for labels; None where there is none in closed form or by search."""
@@ -122,7 +123,7 @@ def truth_of(handle: Handle, arguments: Mapping[str, Any], inputs: Mapping[str, 
     return Truth(
         form,
         form.compile("numpy"),
-        prediction.compile("numpy") if prediction is not None and is_linked else None,
+        prediction if is_linked else None,
         dict(arguments),
         {name: np.asarray(values, dtype=np.float64) for name, values in inputs.items()},
         source,

@@ -131,7 +131,13 @@ TWELVE = {
         {"not-finite", "link-missing", "wrong-gradient"},
         {"not-finite", "link-missing"},
     ),
-    "CAT 2514": (PoissonNotNegated(), "catboost", "poisson_nll", {"opposite-sign"}, {"points-away", "hessian-not-positive"}),
+    "CAT 2514": (
+        PoissonNotNegated(),
+        "catboost",
+        "poisson_nll",
+        {"opposite-sign"},
+        {"points-away", "hessian-not-positive"},
+    ),
     "CAT 1596": (
         SquaredErrorHalfNegated(),
         "catboost",
@@ -297,5 +303,9 @@ MORE = {
     "gradient alone": (gradient_alone, "xgboost", {"not-a-pair"}),
     "scalar": (wrong_number, "xgboost", {"shape"}),
     "memory": (one_of_the_past, "xgboost", {"not-deterministic"}),
-    "partial": (functools.partial(lambda k, s, d: (k * (d.get_label() - s), k + 0 * s), 2.0), "xgboost", {"points-away"}),
+    "partial": (
+        functools.partial(lambda k, s, d: (k * (d.get_label() - s), k + 0 * s), 2.0),
+        "xgboost",
+        {"points-away"},
+    ),
 }

@@ -226,7 +226,7 @@ def focal_floored(y, s):
     p = expit(sign * s)
     log_p = -np.logaddexp(0, -sign * s)
     gradient = sign * (1 - p) ** 2 * (2 * p * log_p + p - 1)
-    hessian = p * (1 - p) ** 2 * ((2 - 6 * p) * log_p + 5 * (1 - p) )
+    hessian = p * (1 - p) ** 2 * ((2 - 6 * p) * log_p + 5 * (1 - p))
     return gradient, np.maximum(hessian, 1e-2)
 
 
