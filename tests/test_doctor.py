@@ -79,10 +79,11 @@ def test_right_objectives_have_no_fault(name):
 @pytest.mark.parametrize(("library", "name"), _OURS)
 def test_generated_objectives_are_those_of_their_loss(library, name):
     module = importlib.import_module(f"generated.{library}.{name}")
-    if module.METADATA["extra_inputs"] or module.METADATA.get("outputs"):
-        return  # they need what a callback has not: see the bound objectives below
+    outputs = len(module.METADATA.get("outputs", ())) or None
+    if module.METADATA["extra_inputs"] and not outputs:
+        return  # they are bound to a data set, which a callback alone is not
     kind = next(item for key, item in vars(module).items() if key.endswith("Objective"))
-    found = symloss.lint(kind(), library, _handle(name))
+    found = symloss.lint(kind(), library, _handle(name), outputs=outputs)
     allowed = {"rows-coupled"} if name in _OF_A_SCALE else set()
     allowed |= {"does-not-train"} if name == "dpo" else set()  # its curvature is below XGBoost's min_child_weight
     assert found.codes() <= allowed, str(found)
@@ -304,3 +305,23 @@ def test_the_command_says_what_is_wrong_with_its_arguments(tmp_path, arguments, 
     assert ended.returncode == 2
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_outputs_are_compared_one_by_one():
+    """Of a Gaussian, against its formula: one wrong column is found, with the right number beside it."""
+
+    def gaussian(scores, data, factor=1.0):
+        r, precision = scores[:, 0] - data.get_label(), np.exp(-scores[:, 1])
+        gradient = np.stack([r * precision, factor * (1 - r**2 * precision) / 2], axis=1)
+        return gradient, np.stack([precision, np.full_like(precision, 0.5)], axis=1)
+
+    right = symloss.lint(gaussian, "xgboost", "gaussian_nll", outputs=2)
+    assert right.passed, str(right)
+    wrong = symloss.lint(functools.partial(gaussian, factor=-1.0), "xgboost", "gaussian_nll", outputs=2)
+    item = next(item for item in wrong.faults if item.code == "wrong-gradient")
+    assert item.share == pytest.approx(0.5, abs=0.02)
+    mean, log_variance = item.at["score"]
+    expected = (1 - (mean - item.at["y_true"]) ** 2 * np.exp(-log_variance)) / 2
+    assert f"expected {expected:.6g}, got {-expected:.6g}" in item.message
+    with pytest.raises(SymlossError, match="prediction, variance"):
+        symloss.lint(gaussian, "xgboost", "gaussian_nll", outputs=3)

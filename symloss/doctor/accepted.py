@@ -141,6 +141,14 @@ def _expected(case: Case) -> Array:
     return is_affine & _close(case, case.curvature, np.broadcast_to(expected, case.slope.shape))
 
 
+def _free_of_label(case: Case) -> Array:
+    """Positive and the same for all labels, as expected second derivatives of several outputs are."""
+    if case.sample.scores.ndim != 3 or case.sample.are_classes:
+        return np.zeros(case.slope.shape, dtype=bool)
+    is_free = np.ptp(case.curvature, axis=0) <= _TOLERANCE * np.abs(case.curvature).max(axis=0)
+    return np.broadcast_to(is_free & (case.curvature.min(axis=0) > 0), case.slope.shape) | _exact(case)
+
+
 def _gauss_newton(case: Case) -> Array:
     """The second derivative without the bend of an inverse link: of the exponential, and of the logistic."""
     if case.sample.scores.ndim != 2:
@@ -185,6 +193,7 @@ KINDS: dict[str, Callable[[Case], Array]] = {
     "a bound on the matrix over classes": _multiple,
     "the weight of a residual, as in iteratively reweighted least squares": _weight_of_residual,
     "the expected second derivative (Fisher information)": _expected,
+    "free of the label, as an expected second derivative is": _free_of_label,
     "the second derivative without the bend of the link (Gauss-Newton)": _gauss_newton,
     "that of a parabola that touches the loss at equal distances from its centre": _even_weight,
     "the second derivative plus a constant": _damped,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from symloss.doctor.accepted import Case, kind_of, mismatched
-from symloss.doctor.callback import Callback, Derivatives, FailedCall, Rows
+from symloss.doctor.callback import Callback, Derivatives, FailedCall, Rows, matrices_of
 from symloss.doctor.samples import Sample
 from symloss.doctor.slopes import slopes_of
 from symloss.doctor.symptoms import Array, Symptom, advice, fault, note, shown
@@ -36,6 +36,8 @@ def calculus(callback: Callback, sample: Sample, found: Derivatives, *, leads: b
         yield fault("no-gradient", "the gradient is 0 at every point: there is nothing to descend", 1.0)
         return
     yield from _consistent(callback, sample, found)
+    if callback.style == "calc_ders_multi":
+        yield from _matrix(callback, sample)
     yield from _positive(sample, found)
     if leads:
         yield from _direction(callback, sample, found)
@@ -76,9 +78,10 @@ def _is_of_probabilities(callback: Callback, sample: Sample) -> bool:
 
 def _consistent(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
     slopes = slopes_of(callback, sample, found.gradient)
-    if not slopes.known.any():
+    known = slopes.known & np.isfinite(found.curvature)
+    if not known.any():
         return
-    case = Case(sample, found.gradient, found.curvature, slopes.values, slopes.known)
+    case = Case(sample, found.gradient, found.curvature, slopes.values, known)
     kind = kind_of(case)
     if kind is not None:
         if kind != "the second derivative":
@@ -87,8 +90,8 @@ def _consistent(callback: Callback, sample: Sample, found: Derivatives) -> Itera
     wrong = mismatched(case)
     gap = np.where(wrong, np.abs(found.curvature - slopes.values), -1.0)
     index = np.unravel_index(int(np.argmax(gap)), gap.shape)
-    share = float(wrong.sum() / slopes.known.sum())
-    factor = _factor(found.curvature[slopes.known], slopes.values[slopes.known])
+    share = float(wrong.sum() / known.sum())
+    factor = _factor(found.curvature[known], slopes.values[known])
     how = f", which it is {shown(factor)} times everywhere" if factor is not None else ""
     yield fault(
         "inconsistent",
@@ -97,6 +100,30 @@ def _consistent(callback: Callback, sample: Sample, found: Derivatives) -> Itera
         share,
         sample.point(tuple(map(int, index))),
     )
+
+
+def _matrix(callback: Callback, sample: Sample) -> Iterator[Symptom]:
+    """What is beside the diagonal of CatBoost's matrices: nothing, or the derivative by another score."""
+    rows = sample.rows()
+    matrices = matrices_of(callback, rows)
+    count = sample.scores.shape[2]
+    beside = ~np.eye(count, dtype=bool)
+    if not matrices[:, beside].any():
+        return
+    step = 1e-4
+    columns = []
+    for entry in step * np.eye(count):
+        above, below = (callback(Rows(rows.y_true, rows.scores + sign * entry)).gradient for sign in (1, -1))
+        columns.append((above - below) / (2 * step))
+    gap = np.abs(matrices - np.stack(columns, axis=-1)) * beside
+    size = np.abs(matrices).max(axis=(1, 2), keepdims=True)
+    wrong = (gap > 0.02 * size + 1e-6).any(axis=(1, 2))
+    if np.mean(wrong) > _FEW:
+        yield fault(
+            "wrong-matrix",
+            "beside its diagonal a row's matrix is not the derivative of its vector by other scores; zeros will do",
+            float(np.mean(wrong)),
+        )
 
 
 def _factor(first: Array, second: Array) -> float | None:
@@ -154,7 +181,8 @@ def _direction(callback: Callback, sample: Sample, found: Derivatives) -> Iterat
 
 def leads_to_label(true: Derivatives, sample: Sample) -> bool:
     """Whether the gradient of a loss points towards the label, as that of most losses does."""
-    return _away(true, sample) < _SOME
+    is_told = sample.scores.ndim == 2 or sample.are_classes
+    return is_told and _away(true, sample) < _SOME
 
 
 def _away(found: Derivatives, sample: Sample) -> float:

@@ -115,7 +115,7 @@ class Callback:
         if self.style in CATBOOST_METHODS:
             gradient, curvature = _of_catboost(returned, rows, self.style)
             return Derivatives(-gradient, -curvature)
-        if not isinstance(returned, Sequence) or isinstance(returned, str) or len(returned) != 2:
+        if not isinstance(returned, Sequence | np.ndarray) or isinstance(returned, str) or len(returned) != 2:
             raise FailedCall(
                 fault("not-a-pair", f"returns {_kind(returned)} where a pair is expected: gradient, Hessian")
             )
@@ -344,6 +344,11 @@ def _as_array(item: Any, what: str, scores: Array) -> Array:
             f"the {what} has the shape {array.shape}, the scores {scores.shape}{why}; return one number per score",
         )
     )
+
+
+def matrices_of(callback: Callback, rows: Rows) -> Array:
+    """Whole second derivatives of the loss, (rows, classes, classes), from ``calc_ders_multi``."""
+    return -np.array([second for _, second in callback.returned(rows)], dtype=np.float64)
 
 
 def _of_catboost(returned: Any, rows: Rows, style: str) -> tuple[Array, Array]:

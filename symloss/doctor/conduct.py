@@ -19,17 +19,14 @@ _CLOSE = 1e-6  # relative; what is summed in another order differs by less, in f
 
 def conduct(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
     """Symptoms of the way in which an objective computes; ``found`` are its derivatives at the sample."""
-    yield from _repeats(callback, sample, found)
+    again = sample.evaluate(callback)
+    if not (_same(found.gradient, again.gradient) and _same(found.curvature, again.curvature)):
+        yield fault("not-deterministic", "two calls with the same arguments return different derivatives")
+        return  # whatever else is compared would differ, too
     yield from _form(callback, sample)
     if not sample.is_bound:
         yield from _other_rows(callback, sample)
     yield from _weights(callback, sample)
-
-
-def _repeats(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
-    again = sample.evaluate(callback)
-    if not (_same(found.gradient, again.gradient) and _same(found.curvature, again.curvature)):
-        yield fault("not-deterministic", "two calls with the same arguments return different derivatives")
 
 
 def _form(callback: Callback, sample: Sample) -> Iterator[Symptom]:

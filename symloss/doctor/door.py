@@ -73,7 +73,7 @@ def lint(
 
     """
     _check(library, style, labels, classes, outputs)
-    truth = None if loss is None else _truth(loss, parameters or {}, inputs or {})
+    truth = None if loss is None else _truth(loss, parameters or {}, inputs or {}, outputs)
     given = _given(labels, classes, outputs, truth, bound=bound or bool(inputs))
     clock = Clock()
     found: list[tuple[Callback, tuple[Symptom, ...], Examined]] = []
@@ -156,11 +156,11 @@ def _check(library: str, style: str | None, labels: Any, classes: int | None, ou
         raise SymlossError("give classes alone: their labels are 0, 1, …")
 
 
-def _truth(loss: Any, parameters: Mapping[str, float], inputs: Mapping[str, Any]) -> Truth:
+def _truth(loss: Any, parameters: Mapping[str, float], inputs: Mapping[str, Any], outputs: int | None) -> Truth:
     from symloss.handle import Handle, load
 
     source = str(loss) if isinstance(loss, str | Path) else None
-    return truth_of(loss if isinstance(loss, Handle) else load(loss), parameters, inputs, source)
+    return truth_of(loss if isinstance(loss, Handle) else load(loss), parameters, inputs, source, outputs)
 
 
 def _given(labels: Any, classes: int | None, outputs: int | None, truth: Truth | None, *, bound: bool) -> Sample | None:

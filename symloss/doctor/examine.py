@@ -74,7 +74,7 @@ def _of_all(callback: Callback, examined: Examined, truth: Truth | None) -> Iter
 
 
 def _start(callback: Callback, truth: Truth | None) -> Symptom:
-    best = f"; of {truth.handle.name} the best constant is start_value(y_true)" if truth is not None else ""
+    best = f". The best constant: {truth.start}" if truth is not None and truth.start else ""
     return note("start-value", _STARTS[callback.library] + best)
 
 
@@ -86,7 +86,8 @@ def candidates(callback: Callback) -> list[Sample]:
     if any(_can_call(callback, sample) for sample in single):
         return single
     several = of_classes(3)
-    return [several] if _can_call(callback, several, but=("raises",)) else single[:1]
+    is_of_several = not any(_can_call(callback, sample, but=("raises",)) for sample in single)
+    return [several] if is_of_several and _can_call(callback, several, but=("raises",)) else single[:1]
 
 
 def _can_call(callback: Callback, sample: Sample, but: tuple[str, ...] = _NO_DERIVATIVES) -> bool:

@@ -95,10 +95,9 @@ def of_classes(count: int) -> Sample:
 
 
 def of_outputs(labels: Sample, count: int) -> Sample:
-    """The labels of another sample with several scores each."""
-    random = np.random.default_rng(7)
-    scores = 1.5 * random.standard_normal((len(labels.y_true), _CLASS_SCORES, count))
-    return Sample(labels.kind, labels.y_true, _exact(scores))
+    """The labels of another sample with several scores each, the same for every label."""
+    scores = 1.5 * np.random.default_rng(7).standard_normal((_CLASS_SCORES, count))
+    return Sample(labels.kind, labels.y_true, np.tile(_exact(scores), (len(labels.y_true), 1, 1)))
 
 
 def of_labels(values: Any, *, bound: bool) -> Sample:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,16 @@ import numpy as np
 
 from symloss.declare import ClassLabel, Signs, Simplex
 from symloss.declare.domain import Interval
+from symloss.declare.outputs import Output, outputs_of
 from symloss.doctor.callback import Derivatives
 from symloss.doctor.samples import KINDS, Sample, of_classes
 from symloss.doctor.symptoms import Array
 from symloss.errors import SymlossError, UnsupportedError
+from symloss.handle import Handle, load
+from symloss.modules import start_sentence
 
 if TYPE_CHECKING:
     from symloss.declare import Loss
-    from symloss.handle import Handle
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Truth:
     arguments: Mapping[str, Any]
     inputs: Mapping[str, Array] = field(default_factory=dict)
     source: str | None = None
+    outputs: tuple[tuple[str, ModuleType], ...] = ()
 
     @property
     def loss(self) -> Loss:
@@ -43,23 +47,30 @@ class Truth:
         return ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
 
     def derivatives(self, sample: Sample) -> Derivatives:
-        """Gradient and Hessian, over classes its diagonal."""
-        return Derivatives(*(self._at(self.module, name, sample) for name in ("gradient", "hessian")))
+        """Gradient and Hessian, over classes its diagonal, over outputs by each score."""
+        of = self._by_outputs if self.outputs else partial(self._at, self.module)
+        return Derivatives(*(of(name, sample) for name in ("gradient", "hessian")))
+
+    def _by_outputs(self, function: str, sample: Sample) -> Array:
+        raws = {raw: sample.scores[..., place] for place, (raw, _) in enumerate(self.outputs)}
+        columns = []
+        for raw, module in self.outputs:
+            others = {name: scores.ravel() for name, scores in raws.items() if name != raw}
+            columns.append(self._at(module, function, replace(sample, scores=raws[raw]), others))
+        return np.stack(columns, axis=-1)
 
     def by_prediction(self, sample: Sample) -> Array | None:
         """The gradient by the prediction instead of the raw score, where a link leads from one to the other."""
         if self.of_prediction is None:
             return None
         module = self.of_prediction.compile("numpy")
-        predicted = Sample(sample.kind, sample.y_true, self.module.inverse_link(sample.scores), sample.is_bound)
+        predicted = replace(sample, scores=self.module.inverse_link(sample.scores))
         return self._at(module, "gradient", predicted)
 
-    def start_value(self, y_true: Array) -> Array | None:
-        """The best constant score for labels; None where there is none in closed form or by search."""
-        try:
-            return np.asarray(self.module.start_value(self._labels(y_true), **self.arguments, **self.inputs))
-        except (ValueError, AttributeError, TypeError):
-            return None
+    @property
+    def start(self) -> str:
+        """What the best constant score is, in words."""
+        return start_sentence(self.handle._mathematics) if not self.outputs else ""  # noqa: SLF001 - derived once
 
     def corrected(self, library: str) -> str | None:
         """Lines that make an objective of this loss and train with it; None where the library can't train it."""
@@ -79,12 +90,16 @@ class Truth:
         train = "booster = objective.train(params, objective.data(X, y), 100)"
         return "\n".join([*home[:-1], f"{home[-1]}({self.shown_arguments})", train])
 
-    def _at(self, module: ModuleType, function: str, sample: Sample) -> Array:
+    def _at(
+        self, module: ModuleType, function: str, sample: Sample, others: Mapping[str, Array] | None = None
+    ) -> Array:
         places = sample.scores.shape[1]
         y_true = self._labels(np.repeat(sample.y_true, places))
         inputs = {name: np.repeat(values, places) for name, values in self.inputs.items()}
         scores = sample.scores.reshape(-1, *sample.scores.shape[2:])
-        derivative = getattr(module, function)(y_true, scores, **self.arguments, **inputs, reduction="sum")
+        derivative = getattr(module, function)(
+            y_true, scores, **self.arguments, **inputs, **(others or {}), reduction="sum"
+        )
         return np.asarray(derivative, dtype=np.float64).reshape(sample.scores.shape)
 
     def _labels(self, y_true: Array) -> Array:
@@ -93,8 +108,10 @@ class Truth:
         return y_true.astype(int) if isinstance(self.loss.y_true, ClassLabel) else y_true
 
 
-def truth_of(handle: Handle, arguments: Mapping[str, Any], inputs: Mapping[str, Any], source: str | None) -> Truth:
-    """For parameters and further inputs by name.
+def truth_of(
+    handle: Handle, arguments: Mapping[str, Any], inputs: Mapping[str, Any], source: str | None, count: int | None
+) -> Truth:
+    """For parameters and further inputs by name; ``count`` scores per row where they are parameters of a distribution.
 
     Raises SymlossError for names that the loss lacks, further inputs that are not given, and values out of domain;
     UnsupportedError for a loss whose scores no objective has.
@@ -103,7 +120,8 @@ def truth_of(handle: Handle, arguments: Mapping[str, Any], inputs: Mapping[str, 
     loss = form.declaration
     _check_form(loss)
     given = dict(arguments) | dict(inputs)
-    extras = [item.name for item in loss.extra_inputs]
+    outputs = _outputs(loss, count)
+    extras = [item.name for item in loss.extra_inputs if not outputs or item.link is None]
     known = [*(item.name for item in loss.parameters), *extras]
     if strange := sorted(set(given) - set(known)):
         raise SymlossError(f"{loss.name} has no {', '.join(strange)}; it has {', '.join(known) or 'no parameters'}")
@@ -111,6 +129,7 @@ def truth_of(handle: Handle, arguments: Mapping[str, Any], inputs: Mapping[str, 
         raise SymlossError(
             f"{loss.name} has the further input {', '.join(missing)}: call symloss.lint from Python with "
             f"labels=… and inputs={{{missing[0]!r}: …}}, one number per label"
+            + ("; or with outputs=2, where the objective predicts it" if outputs_of(loss) else "")
         )
     prediction = handle.forms.get(handle.declared.name)
     is_linked = prediction is not None and prediction.name != form.name
@@ -127,7 +146,19 @@ def truth_of(handle: Handle, arguments: Mapping[str, Any], inputs: Mapping[str, 
         dict(arguments),
         {name: np.asarray(values, dtype=np.float64) for name, values in inputs.items()},
         source,
+        tuple((item.raw_name, load(item.loss).compile("numpy")) for item in outputs),
     )
+
+
+def _outputs(loss: Loss, count: int | None) -> tuple[Output, ...]:
+    """The parameters that are predicted; none where one score per row is asked for."""
+    if count is None:
+        return ()
+    outputs = outputs_of(loss)
+    if len(outputs) != count:
+        names = ", ".join(item.name for item in outputs)
+        raise SymlossError(f"{loss.name} has {f'the outputs {names}' if outputs else 'one output'}, not {count}")
+    return outputs
 
 
 def _check_form(loss: Loss) -> None:

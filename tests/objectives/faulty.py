@@ -281,7 +281,17 @@ def one_of_the_past(scores, data):
 
 one_of_the_past.calls = 0
 
+
+class SoftmaxWithPositiveProducts:  # CAT 1519: the matrix of a row, its entries beside the diagonal with the wrong sign
+    def calc_ders_multi(self, approx, target, weight):
+        p = np.exp(np.asarray(approx) - np.max(approx))
+        p /= p.sum()
+        own = np.eye(len(p))[int(target)]
+        return (own - p) * weight, (-np.outer(p, p) - np.diag(p) + 2 * np.diag(p * p)) * weight
+
+
 MORE = {
+    "CAT 1519": (SoftmaxWithPositiveProducts(), "catboost", {"wrong-matrix"}),
     "LGB 1644": (softmax_flat, "lightgbm", {"flat"}),
     "LGB 4981": (softmax_turned, "lightgbm", {"shape"}),
     "LGB 5027": (logistic_without_weights, "lightgbm", {"weights-ignored"}),

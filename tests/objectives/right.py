@@ -324,6 +324,19 @@ class CatSoftmax:
         return (own - p) * weight, (np.outer(p, p) - np.diag(p)) * weight
 
 
+class CatDiagonal(CatSoftmax):
+    """Zeros beside the diagonal."""
+
+    def calc_ders_multi(self, approx, target, weight):
+        first, second = super().calc_ders_multi(approx, target, weight)
+        return list(first), [list(row) for row in np.diag(np.diag(second))]
+
+
+def in_one_array(preds, dtrain):
+    y, weight = of(dtrain)
+    return np.stack([(preds - y) * weight, weight])
+
+
 def _plain(*names):
     return {f"{library} {name}": (globals()[name], library, loss, {}) for name, library, loss in names}
 
@@ -376,5 +389,7 @@ RIGHT = _plain(
     "lightgbm shape": (Shape(2.0), "lightgbm", None, {}),
     "catboost logistic": (CatLogistic(), "catboost", "binary_crossentropy_logits", {}),
     "catboost poisson": (CatPoisson(), "catboost", "poisson_nll", {}),
+    "catboost diagonal": (CatDiagonal(), "catboost", "sparse_categorical_crossentropy_logits", {}),
+    "xgboost in one array": (in_one_array, "xgboost", "half_squared_error", {}),
     "catboost softmax": (CatSoftmax(), "catboost", "sparse_categorical_crossentropy_logits", {}),
 }
