@@ -61,13 +61,17 @@ GRADIENT, HESSIAN = Symbol("_gradient", real=True), Symbol("_hessian", real=True
 SMOOTHING = Symbol("smoothing", positive=True)
 
 
-def lower(derivation: Derivation, further: Mapping[str, Expr] = MappingProxyType({})) -> Kernel:
+def lower(
+    derivation: Derivation,
+    further: Mapping[str, Expr] = MappingProxyType({}),
+    into: type[Lowering] | None = None,
+) -> Kernel:
     """The kernel that computes value, gradient and Hessian (and its product with a vector over an axis).
 
     ``further`` are outputs besides, in which ``GRADIENT`` and ``HESSIAN`` stand for those two, and ``SMOOTHING`` is a
-    further parameter.
+    further parameter. Another lowering than the stable one may be given.
     """
-    lowering = Lowering(derivation)
+    lowering = (into or Lowering)(derivation)
     outputs = {
         "value": lowering.lower(derivation.value),
         "gradient": lowering.filled(derivation.gradient),

@@ -9,6 +9,7 @@ from typing import Any
 from sympy import Expr, Symbol
 
 from symloss.analyse.boosters import TrainedOutput, Training
+from symloss.analyse.brief import objective_kernel
 from symloss.analyse.curvature import Curvature
 from symloss.arithmetic import FLOATS
 from symloss.declare import ClassLabel, Loss, Signs, Simplex
@@ -18,7 +19,7 @@ from symloss.display import Notation
 from symloss.emit import emit
 from symloss.errors import UnsupportedError
 from symloss.kernel import Apply, Input, Kernel
-from symloss.lower import GRADIENT, HESSIAN, SMOOTHING, lower
+from symloss.lower import GRADIENT, HESSIAN, SMOOTHING
 from symloss.modules import Mathematics, Provenance, template_values
 from symloss.targets import Target
 from symloss.templating import render
@@ -50,7 +51,7 @@ def objective_text(mathematics: Mathematics, training: Training, target: Target,
     if training.outputs:
         return _distribution_text(training, target, provenance)
     derived = {policy: item.expression for policy, item in _safe(training).items() if policy not in _HESSIANS}
-    studied = replace(mathematics, kernel=lower(mathematics.derivation, derived))
+    studied = replace(mathematics, kernel=objective_kernel(mathematics, derived))
     values = template_values(studied, target, replace(provenance, arithmetic=FLOATS, certificate=None))
     values |= _objective_values(studied, training, target, values)
     return render(f"{target.name}/module.jinja", **values)
@@ -97,7 +98,7 @@ def _with_curvatures(training: Training) -> list[Mathematics]:
         replace(
             item.mathematics,
             kernel=_renamed(
-                lower(item.mathematics.derivation, {name: item.curvatures[name].expression for name in policies}),
+                objective_kernel(item.mathematics, {name: item.curvatures[name].expression for name in policies}),
                 item.output,
                 training.outputs[0].output,
             ),

@@ -299,12 +299,29 @@ def _about(landscape: Landscape, centre: Expr) -> Expr | None:
     distance = loss.pred_symbol - centre
     if _jumps(landscape):
         return even.xreplace({step: atoms.magnitude(distance)}) / atoms.maximum(atoms.magnitude(distance), SMOOTHING)
+    quotient = _quotient_in_branches(landscape, even, step)
+    if quotient is not None and line == 0:
+        return quotient.xreplace({step: atoms.magnitude(distance)})
     whole, size = (
         (GRADIENT, distance)
         if line == 0
         else (even.xreplace({step: atoms.magnitude(distance)}), atoms.magnitude(distance))
     )
     return sympy.Piecewise((HESSIAN, sympy.Eq(distance, 0)), (whole / size, True))
+
+
+def _quotient_in_branches(landscape: Landscape, even: Expr, step: Symbol) -> Expr | None:
+    """``e'(t)/t`` where e' has branches and that at 0 is a multiple of t, so that nothing is divided by 0."""
+    notation = Notation(landscape.loss, plain=True)
+    known = {Symbol(symbol.name, real=True): symbol for symbol in landscape.loss.symbols}
+    folded = sympy.piecewise_fold(notation.shown(even).xreplace(known | {Symbol(step.name, real=True): step}))
+    if not isinstance(folded, sympy.Piecewise):
+        return None
+    branches = [(sympy.cancel(branch.expr / step), branch.cond) for branch in folded.args]
+    at_zero = next((quotient for quotient, cond in branches if cond.subs(step, 0) == True), None)  # noqa: E712 - SymPy's
+    if at_zero is None or at_zero.has(step):
+        return None
+    return lift(sympy.Piecewise(*branches))
 
 
 def _even_slope(landscape: Landscape, gradient: Expr, centre: Expr, step: Symbol) -> tuple[Expr, Expr] | None:
