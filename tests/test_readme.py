@@ -13,6 +13,11 @@ README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 PYTHON = [text for language, text in SNIPPETS if language == "python"]
 SHELL = [text for language, text in SNIPPETS if language == "sh"]
+OF_LIBRARIES = [
+    (page.parent.name, place, text)
+    for page in sorted((ROOT / "templates").glob("*/README.md"))
+    for place, text in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+]
 
 
 @pytest.mark.parametrize("text", PYTHON, ids=lambda text: text.strip().splitlines()[0][:40])
@@ -20,6 +25,17 @@ def test_python_snippets_run(text):
     """As they stand, in a process of their own, from the checkout."""
     done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("library", "place", "text"), OF_LIBRARIES)
+def test_snippets_of_the_pages_of_libraries_run(library, place, text):
+    """Each in a process of its own; the first of a page takes ten lines from a formula to a model."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", text], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{library} {place}: {done.stderr}"
+    if place == 0:
+        assert len([line for line in text.splitlines() if line and not line.startswith(("import", "from"))]) <= 10
 
 
 def test_printed_results_are_right():
