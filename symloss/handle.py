@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +17,7 @@ from symloss.errors import DeclarationError, MissingFrameworkError
 from symloss.kinks import Kink
 from symloss.mathematics import study
 from symloss.measured import as_record, measured
-from symloss.modules import Mathematics, Provenance, module_text
+from symloss.modules import Mathematics, Provenance, imported, module_text
 from symloss.targets import find
 
 if TYPE_CHECKING:
@@ -180,19 +179,12 @@ class Handle:
 
         Raises MissingFrameworkError when the target's framework is not installed.
         """
-        text = self.generate(target)
-        name = f"symloss_compiled.{target}.{self.name}"
-        file_name = f"<{name}>"
-        linecache.cache[file_name] = (len(text), None, text.splitlines(keepends=True), file_name)
-        module = ModuleType(name)
-        module.__file__ = file_name
         try:
-            exec(compile(text, file_name, "exec"), vars(module))  # noqa: S102 - text made from checked names only
+            return imported(self.generate(target), f"symloss_compiled.{target}.{self.name}")
         except ModuleNotFoundError as error:
             raise MissingFrameworkError(
                 f"{target} is not installed ({error.name}); pip install 'symloss[{target}]'"
             ) from error
-        return module
 
     def with_respect_to(self, name: str) -> Handle:
         """The same loss with another argument in the place of y_pred, so that its derivatives are by that one.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import linecache
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import sympy
@@ -101,6 +103,19 @@ def module_text(mathematics: Mathematics, target: Target, provenance: Provenance
         values["raw"] = template_values(raw, target, provenance)
     values["function"] = function_values(mathematics.loss, raw.loss if values["raw"] and raw is not None else None)
     return render(f"{target.name}/module.jinja", **values)
+
+
+def imported(text: str, name: str) -> ModuleType:
+    """A generated module from its text; a debugger shows its source.
+
+    Raises ModuleNotFoundError where the framework of its target is not installed.
+    """
+    file_name = f"<{name}>"
+    linecache.cache[file_name] = (len(text), None, text.splitlines(keepends=True), file_name)
+    module = ModuleType(name)
+    module.__file__ = file_name
+    exec(compile(text, file_name, "exec"), vars(module))  # noqa: S102 - text made from checked names only
+    return module
 
 
 def template_values(mathematics: Mathematics, target: Target, provenance: Provenance) -> dict[str, Any]:

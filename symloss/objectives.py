@@ -11,6 +11,7 @@ from sympy import Expr, Symbol
 from symloss.analyse.boosters import TrainedOutput, Training
 from symloss.analyse.brief import objective_kernel
 from symloss.analyse.curvature import Curvature
+from symloss.analyse.structure import Layout
 from symloss.arithmetic import FLOATS
 from symloss.declare import ClassLabel, Loss, Signs, Simplex
 from symloss.declare.outputs import Output
@@ -188,6 +189,7 @@ def _objective_values(
     mathematics: Mathematics, training: Training, target: Target, values: Mapping[str, Any]
 ) -> dict[str, Any]:
     loss = mathematics.loss
+    is_of_lists = training.layout is Layout.LIST
     extras = [item.name for item in loss.extra_inputs]
     parameters = [item.name for item in loss.parameters]
     has_smoothing = any(item.expression.has(SMOOTHING) for item in _safe(training).values())
@@ -196,10 +198,13 @@ def _objective_values(
     own = [*parameters, "curvature", *options]
     return {
         "library": target.library,
-        "outputs": not loss.is_elementwise,
+        "outputs": not loss.is_elementwise and not is_of_lists,
+        "lists": is_of_lists,
         "one_hot": isinstance(loss.y_true, Simplex),
         "by_class": isinstance(loss.y_true, ClassLabel | Simplex),
-        "label_domain": "class numbers 0, 1, …" if not loss.is_elementwise else values["domains"]["y_true"],
+        "label_domain": "class numbers 0, 1, …"
+        if not loss.is_elementwise and not is_of_lists
+        else values["domains"]["y_true"],
         "estimator": "Classifier" if _tells_classes(loss) else "Regressor",
         "metric_name": f"loss_{loss.name}",
         "policies": []
@@ -212,26 +217,29 @@ def _objective_values(
         "largest": _LARGEST,
         "most_rows": _MOST_ROWS,
         "own_parameters": own,
-        **_bindings(extras, {}, loss),
+        **_bindings(extras, {}, loss, in_groups=is_of_lists),
         "columns": [],
         "column_values": [],
         "kernels": _wanted(values["kernels"], training),
         "operations": _operations(mathematics),
         "metadata": {**values["metadata"], "certificate": None, "default_curvature": training.default},
+        "no_start": "scores of a list are compared with each other" if is_of_lists else values["no_start"],
         "accuracy": (),
     }
 
 
-def _bindings(extras: list[str], scores: Mapping[str, str], loss: Loss) -> dict[str, Any]:
+def _bindings(extras: list[str], scores: Mapping[str, str], loss: Loss, *, in_groups: bool = False) -> dict[str, Any]:
     """How further inputs, further raw scores and parameters are handed on in calls."""
     given = (
         {name: name for name in extras} | dict(scores) | {item.name: f"self.{item.name}" for item in loss.parameters}
     )
+    bound = [*extras, *(["group"] if in_groups else [])]
     return {
         "extras_kept": extras,
         "extra_arguments": [f"|{name}" for name in extras],
         "batch_arguments": "".join(f"|{name}={value}" for name, value in given.items()),
-        "batch_extras": "|{" + ", ".join(f'"{name}": {name}' for name in extras) + "}" if extras else "",
+        "batch_extras": "|{" + ", ".join(f'"{name}": {name}' for name in bound) + "}" if bound else "",
+        "extras_passed": [f"|{name}={name}" for name in extras],
     }
 
 
@@ -244,7 +252,7 @@ def _tells_classes(loss: Loss) -> bool:
 def _wanted(kernels: list[dict[str, Any]], training: Training) -> list[dict[str, Any]]:
     """The kernels that an objective calls."""
     names = {"value", "gradient", "prediction", "start_statistic", "gradient_and_hessian"}
-    if training.form.has_one_axis:
+    if training.layout is Layout.OUTPUTS:
         names |= {"hessian_vector_product"}
     return [item for item in kernels if item["name"] in names]
 

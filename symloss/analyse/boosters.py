@@ -26,8 +26,8 @@ start_value start_value_ started_at step_at train
 """
 # What their functions compute with that take further inputs: no such input may be called so.
 _BESIDE_INPUTS = """
-arguments batch bend block curvature data eval_set gradient item options own place raw_score rows slope smallest
-smoothing start train_set value watched y
+arguments batch bend block curvature data eval_set gradient group item lists offsets options own place raw_score rows
+slope smallest smoothing start train_set value watched y
 """
 
 
@@ -103,8 +103,8 @@ def why_not(loss: Loss, library: str) -> str:
         return "its predictions are not scores of the rows of a table"
     if entries_of(loss.y_pred) != Interval():
         return f"raw scores are any real numbers, y_pred is {loss.y_pred}: declare a link"
-    if layout is Layout.LIST:
-        return "the loss of one row depends on other rows"
+    if layout is Layout.LIST and not LIBRARIES[library].whole_tables:
+        return "the loss of one row depends on other rows, and it hands over blocks of rows"
     if layout is Layout.OUTPUTS and not isinstance(loss.y_true, ClassLabel | Simplex):
         return f"{library} passes one label per row, and y_true is {loss.y_true}"
     return ""
@@ -119,6 +119,8 @@ def _clashing(loss: Loss) -> set[str]:
 def _how(loss: Loss, library: str) -> str:
     if outputs := outputs_of(loss):
         return f"one score per parameter: {', '.join(output.name for output in outputs)}"
+    if layout_of(loss) is Layout.LIST:
+        return "one score per row; the rows of a group, or all of a data set without groups, are one list"
     if loss.is_elementwise:
         return "one score per row"
     return f"one score per class{LIBRARIES[library].remark}"

@@ -33,16 +33,18 @@ from symloss.analyse.numbers import evaluate
 from symloss.analyse.one_sided import UNDECIDED, chosen
 from symloss.analyse.over_axes import at_sample, range_of_entries, samples, settings
 from symloss.analyse.steepness import bound_of
+from symloss.analyse.structure import Layout, layout_of
 from symloss.declare import Delta, Signs
 from symloss.declare.outputs import Output
 from symloss.differentiate import along_entry, differentiate
 from symloss.display import Notation
 from symloss.lower import GRADIENT, HESSIAN, SMOOTHING, lower
 from symloss.mathematics import study
-from symloss.modules import Mathematics
+from symloss.modules import Mathematics, Provenance, imported, module_text
 from symloss.simplify import tidy
 from symloss.stabilise import lift
 from symloss.stages import entry_indices
+from symloss.targets import find
 
 POLICIES = ("exact", "floor", "absolute", "gauss_newton", "fisher", "majoriser", "ones")
 _SAFE_ORDER = ("exact", "fisher", "majoriser", "gauss_newton", "absolute", "ones")
@@ -72,7 +74,7 @@ def curvatures(mathematics: Mathematics) -> dict[str, Curvature]:
     """Every policy that a loss of real scores allows, in the order of ``POLICIES``."""
     if mathematics.loss.is_elementwise:
         return _of_one_score(Landscape(mathematics))
-    return _of_many_scores(mathematics)
+    return _of_lists(mathematics) if layout_of(mathematics.loss) is Layout.LIST else _of_many_scores(mathematics)
 
 
 def output_curvatures(outputs: Sequence[Output], studied: Sequence[Mathematics]) -> list[dict[str, Curvature]]:
@@ -164,6 +166,31 @@ def _of_many_scores(mathematics: Mathematics) -> dict[str, Curvature]:
         policies["majoriser"] = Curvature("majoriser", bound, replace(exact, claim="majoriser"))
     policies["ones"] = Curvature("ones", Integer(1), proved("ones", "1 is positive"))
     return policies
+
+
+def _of_lists(mathematics: Mathematics) -> dict[str, Curvature]:
+    """The diagonal of the Hessian over a list, as the generated NumPy module computes it."""
+    name = mathematics.loss.name
+    plain = Provenance("a declaration", "symloss.load(loss).generate('numpy')", "none", (name,))
+    module = imported(module_text(mathematics, find("numpy"), plain, []), name)
+    tried = 0
+    finding = None
+    for setting in settings(mathematics.loss):
+        points = samples(mathematics.loss, setting)
+        gradient, diagonal = module.gradient_and_hessian(**points, reduction="sum")
+        bad = np.argwhere((diagonal <= 0) & (gradient != 0))
+        tried += diagonal.size
+        if bad.size and finding is None:
+            why = f"an entry of the diagonal is {diagonal[tuple(bad[0])]:.4g} there, and the gradient is not 0"
+            finding = refuted("exact", why, at_sample(points, int(bad[0][0])))
+    exact = finding or supported("exact", f"positive at {tried} entries tried, wherever the gradient is not 0")
+    is_crossed = Finding("absolute", Grade.SUPPORTED, "the size of the diagonal is 0 at single points only")
+    return {
+        "exact": Curvature("exact", HESSIAN, exact),
+        "floor": Curvature("floor", HESSIAN, proved("floor", "what is not positive is replaced")),
+        "absolute": Curvature("absolute", atoms.magnitude(HESSIAN), is_crossed),
+        "ones": Curvature("ones", Integer(1), proved("ones", "1 is positive")),
+    }
 
 
 def _diagonal_is_positive(mathematics: Mathematics) -> Finding:

@@ -67,6 +67,7 @@ CATBOOST = _objectives_of(
             early_stopping_rounds=self.early_stopping_rounds,
         )""",
         several_scores=False,
+        whole_tables=False,
         remark="; Python is called for every row",
     ),
 )

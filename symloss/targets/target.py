@@ -57,6 +57,7 @@ class Library:
     example: str
     fit: str
     several_scores: bool = True
+    whole_tables: bool = True
     remark: str = ""
     missing: str = ""
 
