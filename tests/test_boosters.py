@@ -18,14 +18,14 @@ import pytest
 import xgboost
 from scipy import stats
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sympy import Symbol, log, loggamma
 
 from symloss import ExtraInput, Loss, Parameter, catalogue, pipeline, y_pred, y_true
 from symloss.analyse import boosters
 from symloss.analyse.boosters import training_of
-from symloss.declare import log_link, nonnegative, positive
+from symloss.declare import Lists, log_link, nonnegative, positive
 from symloss.declare.loss import RESERVED
 from symloss.errors import UnsupportedError
 from symloss.evaluate import number
@@ -51,7 +51,9 @@ NAMES = sorted(
     form.name
     for name in catalogue.files()
     for form in catalogue.declared(name).generated_forms()
-    if importlib.util.find_spec(f"generated.xgboost.{form.name}") and form.name not in SEVERAL
+    if importlib.util.find_spec(f"generated.xgboost.{form.name}")
+    and form.name not in SEVERAL
+    and not isinstance(form.y_pred, Lists)  # see test_boosting_lists.py
 )
 
 
@@ -86,6 +88,7 @@ def tables():
     X, y = load_diabetes(return_X_y=True)
     found = {"numbers": (X, y), "counts": (X, rng.poisson(np.exp(5 * X[:, 2])).astype(float))}
     found |= {"classes_2": load_breast_cancer(return_X_y=True), "classes_3": load_wine(return_X_y=True)}
+    found |= {"classes_10": load_digits(return_X_y=True)}
     return {name: (X, y.astype(float), rng.integers(1, 4, len(y)).astype(float)) for name, (X, y) in found.items()}
 
 
@@ -158,6 +161,19 @@ def test_xgboost_predicts_what_its_own_objective_does(name, weighted, tables):
     ).predict(xgboost.DMatrix(X))
     ours = made.predict(trained(made, "xgboost", X, y, weight), X)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_ten_classes_are_predicted_as_by_xgboosts_own_objective(tables):
+    """Handwritten digits; XGBoost takes twice the diagonal."""
+    X, y, _ = tables["classes_10"]
+    made = objective("xgboost", "sparse_categorical_crossentropy_logits", curvature="majoriser")
+    data = made.data(X, y)
+    params = PARAMS["xgboost"] | {"max_depth": 2}
+    mine = raw_scores("xgboost", made.train(params, data, ROUNDS), X)
+    start = made.params(params, data)["base_score"]
+    own = params | {"objective": "multi:softprob", "num_class": 10, "base_score": start}
+    theirs = raw_scores("xgboost", xgboost.train(own, xgboost.DMatrix(X, label=y), ROUNDS), X)
+    np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -820,9 +836,13 @@ def test_bad_input_is_named(library, tables):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("name", ["huber", "pinball", "context_weighted_squared_error", "focal_categorical", "hinge"])
+@pytest.mark.parametrize(
+    "name", ["huber", "pinball", "context_weighted_squared_error", "focal_categorical", "hinge", "cox_efron"]
+)
 def test_every_name_that_a_class_uses_is_kept_from_declarations(name, library):
     """Arguments, attributes, methods and variables: a parameter called so would take their place."""
+    if library == "catboost" and name == "cox_efron":
+        return  # refused
     declaration = load(name).declaration
     inputs = {item.name for item in declaration.extra_inputs}
     own = {item.name for item in declaration.parameters} | inputs | RESERVED

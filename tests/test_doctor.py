@@ -79,6 +79,8 @@ def test_right_objectives_have_no_fault(name):
 @pytest.mark.parametrize(("library", "name"), _OURS)
 def test_generated_objectives_are_those_of_their_loss(library, name):
     module = importlib.import_module(f"generated.{library}.{name}")
+    if "lists" in module.METADATA["y_pred"]:
+        return  # a loss over lists has no derivatives of one row
     outputs = len(module.METADATA.get("outputs", ())) or None
     if module.METADATA["extra_inputs"] and not outputs:
         return  # they are bound to a data set, which a callback alone is not
