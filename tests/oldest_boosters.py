@@ -22,7 +22,7 @@ def main(folder: Path) -> int:
     if not python.is_file():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     subprocess.run([str(python), "-m", "pip", "install", "-q", "-e", str(ROOT), *OLDEST, *OTHERS], check=True)
-    tests = ["-m", "pytest", "-q", "tests/test_boosters.py"]
+    tests = ["-m", "pytest", "-q", "tests/test_boosters.py", "tests/test_boosting_lists.py"]
     return subprocess.run([str(python), *tests], cwd=ROOT, check=False).returncode
 
 
