@@ -176,6 +176,29 @@ def test_an_objective_that_is_bound_to_rows_is_examined_with_them():
         symloss.lint(weighted, "xgboost", name)
 
 
+def cox(scores, dtrain):
+    """The partial likelihood, labels of censored times negative, as XGBoost has them; every row is one list."""
+    y = dtrain.get_label()
+    weight = np.exp(scores)
+    at_risk = np.abs(y)[:, None] <= np.abs(y)
+    share = at_risk * weight / (at_risk @ weight)[:, None]
+    event = (y > 0).astype(float)
+    return event @ share - event, np.maximum(event @ (share * (1 - share)), 1e-6)
+
+
+def test_of_a_loss_over_lists_only_that_is_told():
+    """Its scores are moved one at a time, so that its Hessian is found to be right."""
+    found = symloss.lint(cox, "xgboost")
+    assert {item.code for item in found.faults} == {"rows-coupled"}
+    symloss.lint(cox, "xgboost", ignore=["rows-coupled"]).raise_if_failed()
+
+    def wrong(scores, dtrain):
+        gradient, hessian = cox(scores, dtrain)
+        return gradient, 3 * hessian
+
+    assert "inconsistent" in symloss.lint(wrong, "xgboost").codes()
+
+
 def test_each_kind_of_labels_may_be_asked_for():
     for kind in KINDS:
         found = symloss.lint(faulty.squared_error_divided_by_rows, "xgboost", labels=kind)

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from symloss.doctor.accepted import Case, kind_of, mismatched
-from symloss.doctor.callback import Callback, Derivatives, FailedCall, Rows, matrices_of
+from symloss.doctor.callback import Callback, matrices_of
+from symloss.doctor.data_sets import Rows
+from symloss.doctor.returned import Derivatives, FailedCall
 from symloss.doctor.samples import Sample
 from symloss.doctor.slopes import slopes_of
 from symloss.doctor.symptoms import Array, Symptom, advice, fault, note, shown
@@ -23,10 +25,12 @@ _FAR = np.concatenate([np.arange(1, 51), np.geomspace(52, 1e4, 40)])
 _FACE_VALUE = {"xgboost": np.float32, "lightgbm": np.float64, "catboost": np.float64}
 
 
-def calculus(callback: Callback, sample: Sample, found: Derivatives, *, leads: bool) -> Iterator[Symptom]:
+def calculus(
+    callback: Callback, sample: Sample, found: Derivatives, *, leads: bool, is_coupled: bool
+) -> Iterator[Symptom]:
     """Symptoms of the numbers that an objective returns; ``found`` are its derivatives at the sample.
 
-    ``leads`` tells whether they should lead to the label.
+    ``leads`` tells whether they should lead to the label, ``is_coupled`` whether those of a row depend on other rows.
     """
     unfinished = list(_finite(callback, sample, found))
     yield from unfinished
@@ -35,11 +39,11 @@ def calculus(callback: Callback, sample: Sample, found: Derivatives, *, leads: b
     if not np.any(found.gradient[np.isfinite(found.gradient)]):
         yield fault("no-gradient", "the gradient is 0 at every point: there is nothing to descend", 1.0)
         return
-    yield from _consistent(callback, sample, found)
+    yield from _consistent(callback, sample, found, is_coupled=is_coupled)
     if callback.style == "calc_ders_multi":
         yield from _matrix(callback, sample)
     yield from _positive(sample, found)
-    if leads:
+    if leads and not is_coupled:
         yield from _direction(callback, sample, found)
     if not unfinished:
         yield from _overflow(callback, sample)
@@ -76,8 +80,8 @@ def _is_of_probabilities(callback: Callback, sample: Sample) -> bool:
     )
 
 
-def _consistent(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
-    slopes = slopes_of(callback, sample, found.gradient)
+def _consistent(callback: Callback, sample: Sample, found: Derivatives, *, is_coupled: bool) -> Iterator[Symptom]:
+    slopes = slopes_of(callback, sample, found.gradient, one_by_one=is_coupled)
     known = slopes.known & np.isfinite(found.curvature)
     if not known.any():
         return

@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
+from symloss.doctor.data_sets import Rows, data_set
+from symloss.doctor.returned import CATBOOST_METHODS, Derivatives, FailedCall, kind_of, read
 from symloss.doctor.symptoms import Array, Symptom, fault
 from symloss.errors import SymlossError
 
 STYLES = ("native", "scikit-learn")
-CATBOOST_METHODS = ("calc_ders_multi", "calc_ders_range")
 _LABELS = {"y_true", "y", "label", "labels", "target", "targets", "truth", "actual", "y_t", "true"}
 _DATA_SETS = {"dtrain", "train_data", "dtrn", "data", "dataset", "train_set", "dmat", "dmatrix", "dtrain_", "d"}
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What an objective is called with: labels (rows,), scores (rows,) or (rows, classes), weights (rows,) or none."""
-
-    y_true: Array
-    scores: Array
-    weights: Array | None = None
-
-    def copied(self) -> Rows:
-        """The same in arrays of their own."""
-        return Rows(self.y_true.copy(), self.scores.copy(), None if self.weights is None else self.weights.copy())
-
-    def taken(self, rows: Any) -> Rows:
-        """Some of the rows."""
-        weights = None if self.weights is None else self.weights[rows]
-        return Rows(self.y_true[rows], self.scores[rows], weights)
-
-
-@dataclass(frozen=True)
-class Derivatives:
-    """Gradient and curvature of the loss of each row by its scores."""
-
-    gradient: Array
-    curvature: Array
 
 
 class Clock:
@@ -71,14 +45,6 @@ class Clock:
         return 0.0 if since is None else time.monotonic() - since
 
 
-class FailedCall(Exception):  # noqa: N818 - it carries a symptom, not an error of ours
-    """An objective did not return derivatives; ``symptom`` says what it did."""
-
-    def __init__(self, symptom: Symptom) -> None:
-        super().__init__(symptom.message)
-        self.symptom = symptom
-
-
 @dataclass(frozen=True)
 class Callback:
     """An objective, how it is called, and by which library."""
@@ -90,7 +56,7 @@ class Callback:
 
     def __call__(self, rows: Rows) -> Derivatives:
         """The derivatives at some rows; raises FailedCall where there are none."""
-        return self.read(self.returned(rows), rows)
+        return read(self.returned(rows), rows, self.style)
 
     def returned(self, rows: Rows, *, lent: bool = False) -> Any:
         """Whatever it returns for a copy of rows, or for those that are ``lent``; raises FailedCall where it raises."""
@@ -109,20 +75,6 @@ class Callback:
             f"raises {type(error).__name__}: {error} (line {where.lineno}, {where.name}) for {len(rows.y_true)} rows, "
             f"scores of shape {rows.scores.shape}{weighted}"
         )
-
-    def read(self, returned: Any, rows: Rows) -> Derivatives:
-        """What was returned as derivatives; raises FailedCall where it has another form."""
-        if self.style in CATBOOST_METHODS:
-            gradient, curvature = _of_catboost(returned, rows, self.style)
-            return Derivatives(-gradient, -curvature)
-        if not isinstance(returned, Sequence | np.ndarray) or isinstance(returned, str) or len(returned) != 2:
-            raise FailedCall(
-                fault("not-a-pair", f"returns {_kind(returned)} where a pair is expected: gradient, Hessian")
-            )
-        gradient, curvature = (
-            _as_array(item, what, rows.scores) for item, what in zip(returned, ("gradient", "Hessian"), strict=True)
-        )
-        return Derivatives(gradient, curvature)
 
 
 def callback_of(
@@ -150,7 +102,7 @@ def callback_of(
         function = _instance(function)
     if not callable(function):
         raise SymlossError(
-            f"{_name(function)} is {_kind(function)} and can't be called; give a function of two arguments"
+            f"{_name(function)} is {kind_of(function)} and can't be called; give a function of two arguments"
         )
     return Callback(function, library, style or _style_of(function, library, tries, clock), clock), symptoms
 
@@ -224,14 +176,6 @@ def _name(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"one array of shape {value.shape}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"{len(value)} values"
-    return "nothing" if value is None else f"a {type(value).__name__}"
-
-
 def _call_native(function: Any, library: str, rows: Rows) -> Any:
     return function(rows.scores, data_set(library, rows))
 
@@ -266,124 +210,6 @@ _CALLS = {
 }
 
 
-def is_installed(library: str) -> bool:
-    """Whether a library can be imported."""
-    return importlib.util.find_spec(library) is not None
-
-
-def data_set(library: str, rows: Rows) -> Any:
-    """Labels and weights in the library's own data set, or in a stand-in where it is not installed."""
-    if not is_installed(library):
-        return StandIn(rows.y_true, rows.weights)
-    X = np.zeros((len(rows.y_true), 1))
-    if library == "xgboost":
-        import xgboost
-
-        return xgboost.DMatrix(X, label=rows.y_true, weight=rows.weights)
-    import lightgbm
-
-    options = {"verbosity": -1, "feature_pre_filter": False}
-    return lightgbm.Dataset(X, rows.y_true, weight=rows.weights, params=options, free_raw_data=False).construct()
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """What objectives ask of a DMatrix or a Dataset."""
-
-    label: Array
-    weight: Array | None
-
-    def get_label(self) -> Array:
-        """The labels, as the libraries keep them."""
-        return self.label.astype(np.float32)
-
-    def get_weight(self) -> Array | None:
-        """The weights; None where there are none."""
-        return None if self.weight is None else self.weight.astype(np.float32)
-
-    def get_base_margin(self) -> Array:
-        """Where training started: nowhere."""
-        return np.empty(0, dtype=np.float32)
-
-    def get_init_score(self) -> None:
-        """Where training started: nowhere."""
-
-    def get_group(self) -> None:
-        """No rows are ranked together."""
-
-    def num_row(self) -> int:
-        """How many rows there are."""
-        return len(self.label)
-
-    num_data = num_row
-
-
-def _as_array(item: Any, what: str, scores: Array) -> Array:
-    """A derivative in float64, of the shape of the scores; raises FailedCall for any other thing."""
-    try:
-        array = np.asarray(item)
-    except (TypeError, ValueError) as error:
-        raise FailedCall(fault("dtype", f"the {what} is {_kind(item)} that is no array of numbers: {error}")) from error
-    if array.dtype.kind not in "fiub":
-        raise FailedCall(fault("dtype", f"the {what} has the dtype {array.dtype}; return float32 or float64"))
-    if array.shape == scores.shape or (array.shape == (len(scores), 1) and scores.ndim == 1):
-        return array.reshape(scores.shape).astype(np.float64)
-    if scores.ndim == 2 and array.shape == (scores.size,):
-        raise FailedCall(
-            fault(
-                "flat",
-                f"the {what} is flat, {array.shape}, for scores of shape {scores.shape}: XGBoost reads it row by row, "
-                "LightGBM class by class, neither says so; return the shape that came in",
-            )
-        )
-    turned = scores.ndim == 2 and array.shape == scores.shape[::-1]
-    why = "; rows and classes changed places" if turned else ""
-    raise FailedCall(
-        fault(
-            "shape",
-            f"the {what} has the shape {array.shape}, the scores {scores.shape}{why}; return one number per score",
-        )
-    )
-
-
 def matrices_of(callback: Callback, rows: Rows) -> Array:
     """Whole second derivatives of the loss, (rows, classes, classes), from ``calc_ders_multi``."""
     return -np.array([second for _, second in callback.returned(rows)], dtype=np.float64)
-
-
-def _of_catboost(returned: Any, rows: Rows, style: str) -> tuple[Array, Array]:
-    """Both derivatives as CatBoost reads them; the matrix of a row is represented by its diagonal."""
-    wanted = "a list of pairs, one per row" if style == "calc_ders_range" else "a vector and a matrix per row"
-    try:
-        pairs = list(returned)
-        if len(pairs) != len(rows.y_true):
-            raise FailedCall(
-                fault("shape", f"returns {len(pairs)} values for {len(rows.y_true)} rows; CatBoost expects {wanted}")
-            )
-        first = np.array([pair[0] for pair in pairs], dtype=np.float64)
-        second = np.array([pair[1] for pair in pairs], dtype=np.float64)
-    except (TypeError, ValueError, IndexError) as error:
-        raise FailedCall(fault("shape", f"returns {_kind(returned)}; CatBoost expects {wanted} ({error})")) from error
-    if style == "calc_ders_multi":
-        count = rows.scores.shape[-1]
-        if first.shape != rows.scores.shape or second.shape != (*rows.scores.shape, count):
-            raise FailedCall(
-                fault(
-                    "shape",
-                    f"a row gets a vector of shape {first.shape[1:]} and a matrix of shape {second.shape[1:]} "
-                    f"for {count} classes; CatBoost expects ({count},) and ({count}, {count})",
-                )
-            )
-        second = np.diagonal(second, axis1=1, axis2=2)
-    elif first.shape != rows.scores.shape or second.shape != rows.scores.shape:
-        raise FailedCall(
-            fault("shape", f"derivatives have the shapes {first.shape} and {second.shape}; CatBoost expects {wanted}")
-        )
-    return first, second
-
-
-def doubled(rows: Rows) -> Rows:
-    """Every row twice, the second half like the first."""
-    weights = None if rows.weights is None else np.concatenate([rows.weights, rows.weights])
-    both = Rows(np.concatenate([rows.y_true, rows.y_true]), np.concatenate([rows.scores, rows.scores]))
-    return replace(both, weights=weights)

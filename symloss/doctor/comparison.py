@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from symloss.doctor.accepted import Case, kind_of
-from symloss.doctor.callback import Derivatives
+from symloss.doctor.returned import Derivatives
 from symloss.doctor.samples import Sample
 from symloss.doctor.symptoms import Array, Symptom, advice, fault, shown
 from symloss.doctor.truth import Truth

@@ -10,22 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from symloss.doctor.callback import Callback, Derivatives, FailedCall, doubled, parameter_names
+from symloss.doctor.callback import Callback, parameter_names
+from symloss.doctor.data_sets import doubled
+from symloss.doctor.returned import Derivatives, FailedCall
 from symloss.doctor.samples import Sample
 from symloss.doctor.symptoms import Array, Symptom, advice, fault, shown
 
 _CLOSE = 1e-6  # relative; what is summed in another order differs by less, in float32 too
 
 
-def conduct(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
-    """Symptoms of the way in which an objective computes; ``found`` are its derivatives at the sample."""
+def repeats(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
+    """Whether a second call returns what the first has found."""
     again = sample.evaluate(callback)
     if not (_same(found.gradient, again.gradient) and _same(found.curvature, again.curvature)):
         yield fault("not-deterministic", "two calls with the same arguments return different derivatives")
-        return  # whatever else is compared would differ, too
+
+
+def conduct(callback: Callback, sample: Sample) -> Iterator[Symptom]:
+    """Symptoms of the way in which an objective takes and returns arrays."""
     yield from _form(callback, sample)
-    if not sample.is_bound:
-        yield from _other_rows(callback, sample)
     yield from _weights(callback, sample)
 
 
@@ -56,8 +59,10 @@ def _form(callback: Callback, sample: Sample) -> Iterator[Symptom]:
             yield advice("shape", f"the {what} has the shape {array.shape}, the scores {rows.scores.shape}")
 
 
-def _other_rows(callback: Callback, sample: Sample) -> Iterator[Symptom]:
+def of_other_rows(callback: Callback, sample: Sample) -> Iterator[Symptom]:
     """Whether derivatives of a row depend on which others there are, or on how many."""
+    if sample.is_bound:
+        return
     rows = sample.rows()
     alone, twice = callback(rows), callback(doubled(rows))
     count = len(rows.y_true)

@@ -10,9 +10,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symloss.doctor.callback import CATBOOST_METHODS, STYLES, Callback, Clock, callback_of, is_installed
+from symloss.doctor.callback import STYLES, Callback, Clock, callback_of
+from symloss.doctor.data_sets import is_installed
 from symloss.doctor.diagnosis import Diagnosis
 from symloss.doctor.examine import Examined, candidates, examine
+from symloss.doctor.returned import CATBOOST_METHODS
 from symloss.doctor.samples import KINDS, Sample, of_classes, of_labels, of_outputs
 from symloss.doctor.symptoms import Symptom, fault
 from symloss.doctor.truth import Truth, sample_for, truth_of
@@ -98,7 +100,8 @@ def lint(
         hang = fault("hangs", f"a call did not return within {time_limit:g} s")
         return _diagnosis(objective, library, style or "unknown", "no labels", truth, (hang,), ignore)
     callback, symptoms, examined = found[0]
-    return _of(callback, examined, truth, symptoms, ignore, objective)
+    symptoms += examined.symptoms
+    return _diagnosis(objective, library, callback.style, examined.sample.kind, truth, symptoms, ignore)
 
 
 def _within(limit: float, work: Any, clock: Clock) -> None:
@@ -109,18 +112,6 @@ def _within(limit: float, work: Any, clock: Clock) -> None:
         thread.start()
         while thread.is_alive() and clock.seconds() <= limit:
             thread.join(0.05)
-
-
-def _of(
-    callback: Callback,
-    examined: Examined,
-    truth: Truth | None,
-    symptoms: tuple[Symptom, ...],
-    ignore: Iterable[str],
-    objective: Any,
-) -> Diagnosis:
-    found = (*symptoms, *examined.symptoms)
-    return _diagnosis(objective, callback.library, callback.style, examined.sample.kind, truth, found, ignore)
 
 
 def _diagnosis(

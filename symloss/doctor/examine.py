@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from symloss.doctor.calculus import calculus, leads_to_label
-from symloss.doctor.callback import Callback, FailedCall
+from symloss.doctor.callback import Callback
 from symloss.doctor.comparison import comparison
-from symloss.doctor.conduct import conduct, pickles
+from symloss.doctor.conduct import conduct, of_other_rows, pickles, repeats
+from symloss.doctor.returned import FailedCall
 from symloss.doctor.samples import KINDS, Sample, of_classes
 from symloss.doctor.symptoms import Severity, Symptom, note
 from symloss.doctor.trial import trial
@@ -54,10 +55,15 @@ def _with(callback: Callback, sample: Sample, truth: Truth | None) -> Examined:
     leads = truth is None or leads_to_label(truth.derivatives(sample), sample)
     try:
         derivatives = sample.evaluate(callback)
+        found += repeats(callback, sample, derivatives)
+        if found:
+            return Examined(sample, tuple(found))  # whatever else is compared would differ, too
+        found += of_other_rows(callback, sample)
+        is_coupled = any(item.code == "rows-coupled" for item in found)
         for symptoms in (
-            calculus(callback, sample, derivatives, leads=leads),
+            calculus(callback, sample, derivatives, leads=leads, is_coupled=is_coupled),
             () if truth is None else comparison(truth, sample, derivatives),
-            conduct(callback, sample, derivatives),
+            conduct(callback, sample),
         ):
             found += symptoms
     except FailedCall as failed:

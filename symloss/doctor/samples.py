@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from symloss.doctor.callback import Callback, Derivatives, Rows
+from symloss.doctor.callback import Callback
+from symloss.doctor.data_sets import Rows
+from symloss.doctor.returned import Derivatives
 from symloss.doctor.symptoms import Array
 from symloss.errors import SymlossError
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from symloss.doctor.callback import Callback, is_installed
+from symloss.doctor.callback import Callback
+from symloss.doctor.data_sets import is_installed
 from symloss.doctor.samples import Sample
 from symloss.doctor.symptoms import Array, Symptom, fault, note
 

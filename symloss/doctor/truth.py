@@ -13,7 +13,7 @@ import numpy as np
 from symloss.declare import ClassLabel, Signs, Simplex
 from symloss.declare.domain import Interval
 from symloss.declare.outputs import Output, outputs_of
-from symloss.doctor.callback import Derivatives
+from symloss.doctor.returned import Derivatives
 from symloss.doctor.samples import KINDS, Sample, of_classes
 from symloss.doctor.symptoms import Array
 from symloss.errors import SymlossError, UnsupportedError
