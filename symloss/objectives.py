@@ -200,6 +200,7 @@ def _objective_values(
         "library": target.library,
         "outputs": not loss.is_elementwise and not is_of_lists,
         "lists": is_of_lists,
+        "several_labels": _may_have_several_labels(loss, target),
         "one_hot": isinstance(loss.y_true, Simplex),
         "by_class": isinstance(loss.y_true, ClassLabel | Simplex),
         "label_domain": "class numbers 0, 1, …"
@@ -241,6 +242,13 @@ def _bindings(extras: list[str], scores: Mapping[str, str], loss: Loss, *, in_gr
         "batch_extras": "|{" + ", ".join(f'"{name}": {name}' for name in bound) + "}" if bound else "",
         "extras_passed": [f"|{name}={name}" for name in extras],
     }
+
+
+def _may_have_several_labels(loss: Loss, target: Target) -> bool:
+    """Whether rows may have several labels, each with a score of its own."""
+    library = target.library
+    is_of_numbers = loss.is_elementwise and not loss.extra_inputs and not _tells_classes(loss)
+    return library is not None and library.several_labels and is_of_numbers
 
 
 def _tells_classes(loss: Loss) -> bool:

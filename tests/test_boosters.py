@@ -19,6 +19,7 @@ import xgboost
 from scipy import stats
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sympy import Symbol, log, loggamma
 
@@ -161,6 +162,43 @@ def test_xgboost_predicts_what_its_own_objective_does(name, weighted, tables):
     ).predict(xgboost.DMatrix(X))
     ours = made.predict(trained(made, "xgboost", X, y, weight), X)
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("strategy", ["one_output_per_tree", "multi_output_tree"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_several_labels_are_predicted_as_by_xgboosts_own_objective(weighted, strategy, tables):
+    """Labels of different sizes, from a start value each, in both of XGBoost's strategies."""
+    X, y, weight = tables["numbers"]
+    labels = np.stack([y, 10 - y / 50, X[:, 2]], axis=1)
+    weight = weight if weighted else None
+    made = objective("xgboost", "half_squared_error")
+    data = made.data(X, labels, sample_weight=weight)
+    params = PARAMS["xgboost"] | {"multi_strategy": strategy}
+    start = made.params(params, data)["base_score"]
+    np.testing.assert_allclose(start, np.average(labels, axis=0, weights=weight), rtol=1e-6)
+    model = made.train(params, data, ROUNDS)
+    own = params | {"objective": "reg:squarederror", "base_score": start}
+    theirs = xgboost.train(own, xgboost.DMatrix(X, label=labels, weight=weight), ROUNDS)
+    np.testing.assert_allclose(made.predict(model, X), theirs.predict(xgboost.DMatrix(X)), rtol=1e-5, atol=1e-5)
+
+
+def test_several_labels_are_one_label_several_times(tables):
+    X, y, weight = tables["numbers"]
+    labels = np.stack([y, 10 - y / 50], axis=1)
+    estimator = find("xgboost", "huber", "Regressor")
+    both = estimator(delta=3.0, n_estimators=10).fit(X, labels, sample_weight=weight, eval_set=[(X, labels)])
+    for place, column in enumerate(labels.T):
+        alone = estimator(delta=3.0, n_estimators=10).fit(X, column, sample_weight=weight)
+        np.testing.assert_allclose(both.predict(X)[:, place], alone.predict(X), rtol=1e-6)
+    expected = r2_score(labels, both.predict(X), sample_weight=weight)
+    assert both.score(X, labels, weight) == pytest.approx(expected, rel=1e-12)
+    scores = both.predict(X)
+    halves = [both.objective_.loss(labels[:, place], scores[:, place], weight) for place in (0, 1)]
+    assert both.objective_.loss(labels, scores, weight) == pytest.approx(np.mean(halves), rel=1e-12)
+    with pytest.raises(ValueError, match="several labels can't have missing ones"):
+        estimator().fit(X, np.where(labels > 9, np.nan, labels))
+    with pytest.raises(ValueError, match="y_true has shape"):
+        both.objective_.derivatives(labels[:, :1], scores)
 
 
 def test_ten_classes_are_predicted_as_by_xgboosts_own_objective(tables):

@@ -17,6 +17,7 @@ XGBOOST = _objectives_of(
         oldest="3.1",
         dataset="xgboost.DMatrix",
         subsets="``xgboost.cv`` works, without ``stratified=True``",
+        several_labels=True,
         rounds="n_estimators",
         example="max_depth=3, learning_rate=0.1",
         fit="""train(

@@ -58,6 +58,7 @@ class Library:
     fit: str
     several_scores: bool = True
     whole_tables: bool = True
+    several_labels: bool = False
     remark: str = ""
     missing: str = ""
 
