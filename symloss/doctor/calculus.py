@@ -12,14 +12,16 @@ import numpy as np
 from symloss.doctor.accepted import Case, kind_of, mismatched
 from symloss.doctor.callback import Callback, matrices_of
 from symloss.doctor.data_sets import Rows
+from symloss.doctor.factors import common_factor
 from symloss.doctor.returned import Derivatives, FailedCall
 from symloss.doctor.samples import Sample
 from symloss.doctor.slopes import slopes_of
-from symloss.doctor.symptoms import Array, Symptom, advice, fault, note, shown
+from symloss.doctor.symptoms import Array, Symptom, advice, fault, note, shown, worst
 
 _FEW = 0.005
 _SOME = 0.1
 _MOST = 0.6
+_ALIKE = 0.02  # relative, of second derivatives by differences
 _REACHED = 50.0  # scores that training reaches
 _FAR = np.concatenate([np.arange(1, 51), np.geomspace(52, 1e4, 40)])
 _FACE_VALUE = {"xgboost": np.float32, "lightgbm": np.float64, "catboost": np.float64}
@@ -50,7 +52,7 @@ def calculus(
 
 
 def _finite(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
-    good = np.isfinite(found.gradient) & np.isfinite(found.curvature)
+    good = found.are_finite
     if good.all():
         return
     index = _first(~good)
@@ -75,9 +77,7 @@ def _is_of_probabilities(callback: Callback, sample: Sample) -> bool:
         found = inside.evaluate(callback)
     except FailedCall:
         return False
-    return (
-        bool(np.isfinite(found.gradient).all() and np.isfinite(found.curvature).all()) and _away(found, inside) < _SOME
-    )
+    return bool(found.are_finite.all()) and _away(found, inside) < _SOME
 
 
 def _consistent(callback: Callback, sample: Sample, found: Derivatives, *, is_coupled: bool) -> Iterator[Symptom]:
@@ -92,17 +92,17 @@ def _consistent(callback: Callback, sample: Sample, found: Derivatives, *, is_co
             yield note("curvature", f"the Hessian is not the derivative of the gradient; it is {kind}")
         return
     wrong = mismatched(case)
-    gap = np.where(wrong, np.abs(found.curvature - slopes.values), -1.0)
-    index = np.unravel_index(int(np.argmax(gap)), gap.shape)
+    index = worst(np.where(wrong, np.abs(found.curvature - slopes.values), -1.0))
     share = float(wrong.sum() / known.sum())
-    factor = _factor(found.curvature[known], slopes.values[known])
+    bends = known & (np.abs(slopes.values) > 1e-6)
+    factor = common_factor(found.curvature, slopes.values, bends, _ALIKE)
     how = f", which it is {shown(factor)} times everywhere" if factor is not None else ""
     yield fault(
         "inconsistent",
         f"the Hessian is not the derivative of the gradient{how}: {shown(found.curvature[index])} where that is "
         f"{shown(slopes.values[index])}",
         share,
-        sample.point(tuple(map(int, index))),
+        sample.point(index),
     )
 
 
@@ -121,7 +121,7 @@ def _matrix(callback: Callback, sample: Sample) -> Iterator[Symptom]:
         columns.append((above - below) / (2 * step))
     gap = np.abs(matrices - np.stack(columns, axis=-1)) * beside
     size = np.abs(matrices).max(axis=(1, 2), keepdims=True)
-    wrong = (gap > 0.02 * size + 1e-6).any(axis=(1, 2))
+    wrong = (gap > _ALIKE * size + 1e-6).any(axis=(1, 2))
     if np.mean(wrong) > _FEW:
         yield fault(
             "wrong-matrix",
@@ -130,24 +130,14 @@ def _matrix(callback: Callback, sample: Sample) -> Iterator[Symptom]:
         )
 
 
-def _factor(first: Array, second: Array) -> float | None:
-    """The number that one array is of the other, where there is one."""
-    counts = np.isfinite(first) & (np.abs(second) > 1e-6)
-    if not counts.any():
-        return None
-    ratios = first[counts] / second[counts]
-    middle = float(np.median(ratios))
-    return middle if np.all(np.abs(ratios - middle) <= 0.02 * abs(middle)) else None
-
-
 def _positive(sample: Sample, found: Derivatives) -> Iterator[Symptom]:
     """A Hessian that is 0 or negative where the gradient is not 0."""
-    steep = np.isfinite(found.gradient) & np.isfinite(found.curvature) & (found.gradient != 0)
+    steep = found.are_finite & (found.gradient != 0)
     bad = steep & (found.curvature <= 0)
     share = float(bad.sum() / max(1, steep.sum()))
     if share < _FEW:
         return
-    index = np.unravel_index(int(np.argmin(np.where(steep, found.curvature, np.inf))), bad.shape)
+    index = worst(np.where(steep, -found.curvature, -np.inf))
     vanishes = bool(np.all(found.curvature[bad] == 0))
     what = "0" if vanishes else "0 or negative"
     yield fault(
@@ -155,7 +145,7 @@ def _positive(sample: Sample, found: Derivatives) -> Iterator[Symptom]:
         f"the Hessian is {what} where the gradient is not 0, here {shown(found.curvature[index])} with gradient "
         f"{shown(found.gradient[index])}: Newton steps of leaves are thrown away, unbounded, or uphill",
         share,
-        sample.point(tuple(map(int, index))),
+        sample.point(index),
     )
 
 
@@ -240,7 +230,7 @@ def _overflow(callback: Callback, sample: Sample) -> Iterator[Symptom]:
     for precision in dict.fromkeys((_FACE_VALUE[callback.library], np.float64)):
         at = replace(sample, y_true=labels, scores=_pushed(sample, scores.astype(precision), len(labels)))
         try:
-            bad = _is_bad(at.evaluate(callback))
+            bad = ~at.evaluate(callback).are_finite
             if not bad.any():
                 continue
             index = _first(bad & (np.abs(at.scores) == np.abs(at.scores[bad]).min()))
@@ -254,10 +244,6 @@ def _overflow(callback: Callback, sample: Sample) -> Iterator[Symptom]:
         return
 
 
-def _is_bad(found: Derivatives) -> Array:
-    return ~(np.isfinite(found.gradient) & np.isfinite(found.curvature))
-
-
 def _first_bad(callback: Callback, sample: Sample, bad: float, precision: Any) -> float:
     """The smallest score of the same sign that overflows, to three digits, between that and the score before it."""
     before = _FAR[np.searchsorted(_FAR, abs(float(bad)) * (1 - 1e-6)) - 1] if abs(bad) > 1 else 0.0
@@ -265,7 +251,7 @@ def _first_bad(callback: Callback, sample: Sample, bad: float, precision: Any) -
     while abs(ends[1] - ends[0]) > 1e-3 * abs(ends[1]):
         middle = precision(sum(ends) / 2)
         found = replace(sample, scores=_pushed(sample, np.array([middle]), 1)).evaluate(callback)
-        ends[int(_is_bad(found).any())] = float(middle)
+        ends[int(not found.are_finite.all())] = float(middle)
     return ends[1]
 
 

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from symloss.doctor.accepted import Case, kind_of
+from symloss.doctor.factors import common_factor
 from symloss.doctor.returned import Derivatives
 from symloss.doctor.samples import Sample
-from symloss.doctor.symptoms import Array, Symptom, advice, fault, shown
+from symloss.doctor.symptoms import Array, Symptom, advice, fault, shown, worst
 from symloss.doctor.truth import Truth
 
 _TOLERANCE = 1e-4  # objectives may compute in float32
 _FEW = 0.005
 
 
-def comparison(truth: Truth, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
-    """Symptoms of a gradient and a Hessian that are not those of the loss."""
-    true = truth.derivatives(sample)
-    counts = np.isfinite(true.gradient) & np.isfinite(true.curvature)
+def comparison(truth: Truth, sample: Sample, found: Derivatives, true: Derivatives) -> Iterator[Symptom]:
+    """Symptoms of a gradient and a Hessian that are not those of the loss, which are ``true``."""
+    counts = true.are_finite
     gradient = np.where(counts, found.gradient, 0.0)
     expected = np.where(counts, true.gradient, 0.0)
     wrong = ~_close(gradient, expected)
@@ -91,7 +91,7 @@ def _wrong_hessian(
 
 def _worst(found: Array, true: Array, wrong: Array) -> tuple[tuple[int, ...], str]:
     gap = np.where(wrong, np.where(np.isfinite(found), np.abs(found - true) / (1 + np.abs(true)), np.inf), -1.0)
-    index = tuple(map(int, np.unravel_index(int(np.argmax(gap)), gap.shape)))
+    index = worst(gap)
     return index, f"expected {shown(true[index])}, got {shown(found[index])}"
 
 
@@ -103,9 +103,4 @@ def _close(found: Array, true: Array) -> Array:
 def _constant(found: Array, true: Array) -> float | None:
     """The number that all of one array is of the other; None where there is none."""
     counts = np.abs(true) > 1e-6 * np.abs(true[np.isfinite(true)]).max(initial=0.0)
-    if not counts.any() or not np.isfinite(found[counts]).all():
-        return None
-    ratios = found[counts] / true[counts]
-    middle = float(np.median(ratios))
-    is_same = np.abs(ratios - middle) <= 1e-3 * abs(middle)
-    return middle if middle != 0 and np.mean(is_same) > 1 - _FEW else None
+    return common_factor(found, true, counts, 1e-3, 1 - _FEW) or None  # 0 is none

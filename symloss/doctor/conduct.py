@@ -12,6 +12,7 @@ import numpy as np
 
 from symloss.doctor.callback import Callback, parameter_names
 from symloss.doctor.data_sets import doubled
+from symloss.doctor.factors import common_factor
 from symloss.doctor.returned import Derivatives, FailedCall
 from symloss.doctor.samples import Sample
 from symloss.doctor.symptoms import Array, Symptom, advice, fault, shown
@@ -26,10 +27,10 @@ def repeats(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[
         yield fault("not-deterministic", "two calls with the same arguments return different derivatives")
 
 
-def conduct(callback: Callback, sample: Sample) -> Iterator[Symptom]:
-    """Symptoms of the way in which an objective takes and returns arrays."""
+def conduct(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
+    """Symptoms of the way in which an objective takes and returns arrays; ``found`` are its derivatives."""
     yield from _form(callback, sample)
-    yield from _weights(callback, sample)
+    yield from _weights(callback, sample, found)
 
 
 def _form(callback: Callback, sample: Sample) -> Iterator[Symptom]:
@@ -59,14 +60,16 @@ def _form(callback: Callback, sample: Sample) -> Iterator[Symptom]:
             yield advice("shape", f"the {what} has the shape {array.shape}, the scores {rows.scores.shape}")
 
 
-def of_other_rows(callback: Callback, sample: Sample) -> Iterator[Symptom]:
+def of_other_rows(callback: Callback, sample: Sample, found: Derivatives) -> Iterator[Symptom]:
     """Whether derivatives of a row depend on which others there are, or on how many."""
     if sample.is_bound:
         return
     rows = sample.rows()
-    alone, twice = callback(rows), callback(doubled(rows))
-    count = len(rows.y_true)
-    ratio = _ratio(twice.gradient[:count], alone.gradient)
+    shape = rows.scores.shape
+    alone = Derivatives(found.gradient.reshape(shape), found.curvature.reshape(shape))
+    twice = callback(doubled(rows)).gradient[: len(rows.y_true)]
+    steep = np.isfinite(alone.gradient) & np.isfinite(twice) & (np.abs(alone.gradient) > 1e-9)
+    ratio = common_factor(twice, alone.gradient, steep, 1e-4)
     if ratio is not None and abs(ratio - 1) > 1e-3:
         by = "divided by the number of rows" if abs(ratio - 0.5) < 1e-3 else f"{shown(ratio)} times as large"
         yield fault(
@@ -95,17 +98,7 @@ def of_other_rows(callback: Callback, sample: Sample) -> Iterator[Symptom]:
         )
 
 
-def _ratio(after: Array, before: Array) -> float | None:
-    """The number that all of one array is of the other; None where there is none."""
-    counts = np.isfinite(before) & np.isfinite(after) & (np.abs(before) > 1e-9)
-    if not counts.any():
-        return None
-    ratios = after[counts] / before[counts]
-    middle = float(np.median(ratios))
-    return middle if np.all(np.abs(ratios - middle) <= 1e-4 * abs(middle)) else None
-
-
-def _weights(callback: Callback, sample: Sample) -> Iterator[Symptom]:
+def _weights(callback: Callback, sample: Sample, plain: Derivatives) -> Iterator[Symptom]:
     """Whether a weight multiplies both derivatives, which no library does itself."""
     random = np.random.default_rng(3)
     weights = random.integers(1, 5, sample.scores.shape[:2]).astype(np.float64)
@@ -116,7 +109,6 @@ def _weights(callback: Callback, sample: Sample) -> Iterator[Symptom]:
     if callback.style == "scikit-learn" and not _takes_weights(callback):
         yield advice("weights-ignored", f"takes no weights: {ignored}")
         return
-    plain = sample.evaluate(callback)
     try:
         weighted = sample.evaluate(callback, weights=weights)
     except FailedCall as failed:

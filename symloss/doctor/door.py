@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symloss.analyse.boosters import LIBRARIES
 from symloss.doctor.callback import STYLES, Callback, Clock, callback_of
 from symloss.doctor.data_sets import is_installed
 from symloss.doctor.diagnosis import Diagnosis
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from symloss.declare import Loss
     from symloss.handle import Handle
 
-LIBRARIES = ("xgboost", "lightgbm", "catboost")
 _TIME_LIMIT = 30.0
 
 

@@ -52,18 +52,19 @@ def examine(callback: Callback, samples: list[Sample], truth: Truth | None) -> E
 
 def _with(callback: Callback, sample: Sample, truth: Truth | None) -> Examined:
     found: list[Symptom] = []
-    leads = truth is None or leads_to_label(truth.derivatives(sample), sample)
+    true = None if truth is None else truth.derivatives(sample)
+    leads = true is None or leads_to_label(true, sample)
     try:
         derivatives = sample.evaluate(callback)
         found += repeats(callback, sample, derivatives)
         if found:
             return Examined(sample, tuple(found))  # whatever else is compared would differ, too
-        found += of_other_rows(callback, sample)
+        found += of_other_rows(callback, sample, derivatives)
         is_coupled = any(item.code == "rows-coupled" for item in found)
         for symptoms in (
             calculus(callback, sample, derivatives, leads=leads, is_coupled=is_coupled),
-            () if truth is None else comparison(truth, sample, derivatives),
-            conduct(callback, sample),
+            () if truth is None or true is None else comparison(truth, sample, derivatives, true),
+            conduct(callback, sample, derivatives),
         ):
             found += symptoms
     except FailedCall as failed:
@@ -89,17 +90,18 @@ def candidates(callback: Callback) -> list[Sample]:
     if callback.style == "calc_ders_multi":
         return [of_classes(3)]
     single = [make() for make in KINDS.values()]
-    if any(_can_call(callback, sample) for sample in single):
+    failures = {_failure(callback, sample) for sample in single}
+    if "" in failures:
         return single
     several = of_classes(3)
-    is_of_several = not any(_can_call(callback, sample, but=("raises",)) for sample in single)
-    return [several] if is_of_several and _can_call(callback, several, but=("raises",)) else single[:1]
+    is_of_several = failures == {"raises"} and _failure(callback, several) != "raises"
+    return [several] if is_of_several else single[:1]
 
 
-def _can_call(callback: Callback, sample: Sample, but: tuple[str, ...] = _NO_DERIVATIVES) -> bool:
-    """Whether a call returns derivatives, or fails in another way than those named."""
+def _failure(callback: Callback, sample: Sample) -> str:
+    """The code of what is wrong with what a call returns; empty where it is derivatives."""
     try:
         callback(sample.rows())
     except FailedCall as failed:
-        return failed.symptom.code not in but
-    return True
+        return failed.symptom.code
+    return ""

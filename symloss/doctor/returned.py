@@ -21,6 +21,11 @@ class Derivatives:
     gradient: Array
     curvature: Array
 
+    @property
+    def are_finite(self) -> Array:
+        """Where both are."""
+        return np.isfinite(self.gradient) & np.isfinite(self.curvature)
+
 
 class FailedCall(Exception):  # noqa: N818 - it carries a symptom, not an error of ours
     """An objective did not return derivatives; ``symptom`` says what it did."""

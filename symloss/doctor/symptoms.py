@@ -68,6 +68,11 @@ def shown(number: Any) -> str:
     return f"{float(number):.6g}"
 
 
+def worst(gap: Array) -> tuple[int, ...]:
+    """The place of the largest number."""
+    return tuple(map(int, np.unravel_index(int(np.argmax(gap)), gap.shape)))
+
+
 def percent(share: float) -> str:
     """A share for people; never 0 % or 100 % where it is neither."""
     text = f"{100 * share:.0f}"
