@@ -182,6 +182,14 @@ def test_several_labels_are_predicted_as_by_xgboosts_own_objective(weighted, str
     np.testing.assert_allclose(made.predict(model, X), theirs.predict(xgboost.DMatrix(X)), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_labels_in_one_column_are_scored_as_labels_are(library, tables):
+    X, y, weight = tables["numbers"]
+    rounds = {"iterations" if library == "catboost" else "n_estimators": 5}
+    estimator = find(library, "huber", "Regressor")(delta=30.0, **rounds, **PARAMS[library]).fit(X, y)
+    assert estimator.score(X, y[:, None], weight) == estimator.score(X, y, weight)
+
+
 def test_several_labels_are_one_label_several_times(tables):
     X, y, weight = tables["numbers"]
     labels = np.stack([y, 10 - y / 50], axis=1)

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -29,7 +29,7 @@ from symloss.analyse.convexity import is_strongly_convex, range_over_forms, show
 from symloss.analyse.findings import Finding, Grade, proved, refuted, supported
 from symloss.analyse.fisher import Scores, information
 from symloss.analyse.landscape import Landscape, point
-from symloss.analyse.numbers import evaluate
+from symloss.analyse.numbers import Numbers, evaluate
 from symloss.analyse.one_sided import UNDECIDED, chosen
 from symloss.analyse.over_axes import at_sample, range_of_entries, samples, settings
 from symloss.analyse.steepness import bound_of
@@ -152,19 +152,26 @@ def _of_many_scores(mathematics: Mathematics) -> dict[str, Curvature]:
     if found.is_positive:
         exact = proved("exact", f"every entry of the diagonal stays in {shown(found)} by interval arithmetic")
     else:
-        exact = _diagonal_is_positive(mathematics)
-    policies = {
-        "exact": Curvature("exact", HESSIAN, exact),
-        "floor": Curvature("floor", HESSIAN, proved("floor", "what is not positive is replaced")),
-    }
-    if diagonal != 0:
-        policies["floor"] = Curvature("floor", HESSIAN, proved("floor", "what is not positive is replaced"))
-        is_crossed = Finding("absolute", Grade.SUPPORTED, "the size of the diagonal is 0 at single points only")
-        policies["absolute"] = Curvature("absolute", atoms.magnitude(HESSIAN), is_crossed)
+        exact = _diagonal_is_positive(
+            mathematics, lambda points: evaluate(mathematics.kernel, points, "gradient", "hessian")
+        )
+    policies = _on_diagonal(exact, vanishes=diagonal == 0)
     if _beside_is_negative(mathematics):
         bound = Integer(2) * HESSIAN
         policies["majoriser"] = Curvature("majoriser", bound, replace(exact, claim="majoriser"))
     policies["ones"] = Curvature("ones", Integer(1), proved("ones", "1 is positive"))
+    return policies
+
+
+def _on_diagonal(exact: Finding, *, vanishes: bool) -> dict[str, Curvature]:
+    """The policies that are made of the diagonal itself."""
+    policies = {
+        "exact": Curvature("exact", HESSIAN, exact),
+        "floor": Curvature("floor", HESSIAN, proved("floor", "what is not positive is replaced")),
+    }
+    if not vanishes:
+        is_crossed = Finding("absolute", Grade.SUPPORTED, "the size of the diagonal is 0 at single points only")
+        policies["absolute"] = Curvature("absolute", atoms.magnitude(HESSIAN), is_crossed)
     return policies
 
 
@@ -173,31 +180,20 @@ def _of_lists(mathematics: Mathematics) -> dict[str, Curvature]:
     name = mathematics.loss.name
     plain = Provenance("a declaration", "symloss.load(loss).generate('numpy')", "none", (name,))
     module = imported(module_text(mathematics, find("numpy"), plain, []), name)
-    tried = 0
-    finding = None
-    for setting in settings(mathematics.loss):
-        points = samples(mathematics.loss, setting)
-        gradient, diagonal = module.gradient_and_hessian(**points, reduction="sum")
-        bad = np.argwhere((diagonal <= 0) & (gradient != 0))
-        tried += diagonal.size
-        if bad.size and finding is None:
-            why = f"an entry of the diagonal is {diagonal[tuple(bad[0])]:.4g} there, and the gradient is not 0"
-            finding = refuted("exact", why, at_sample(points, int(bad[0][0])))
-    exact = finding or supported("exact", f"positive at {tried} entries tried, wherever the gradient is not 0")
-    is_crossed = Finding("absolute", Grade.SUPPORTED, "the size of the diagonal is 0 at single points only")
-    return {
-        "exact": Curvature("exact", HESSIAN, exact),
-        "floor": Curvature("floor", HESSIAN, proved("floor", "what is not positive is replaced")),
-        "absolute": Curvature("absolute", atoms.magnitude(HESSIAN), is_crossed),
-        "ones": Curvature("ones", Integer(1), proved("ones", "1 is positive")),
+    exact = _diagonal_is_positive(mathematics, lambda points: module.gradient_and_hessian(**points, reduction="sum"))
+    return _on_diagonal(exact, vanishes=False) | {
+        "ones": Curvature("ones", Integer(1), proved("ones", "1 is positive"))
     }
 
 
-def _diagonal_is_positive(mathematics: Mathematics) -> Finding:
+def _diagonal_is_positive(
+    mathematics: Mathematics, derivatives: Callable[[dict[str, Any]], tuple[Numbers, ...]]
+) -> Finding:
+    """Tried at many samples, by whatever computes gradient and diagonal at them."""
     tried = 0
     for setting in settings(mathematics.loss):
         points = samples(mathematics.loss, setting)
-        gradient, diagonal = evaluate(mathematics.kernel, points, "gradient", "hessian")
+        gradient, diagonal = derivatives(points)
         bad = np.argwhere((diagonal <= 0) & (gradient != 0))
         tried += diagonal.size
         if bad.size:
