@@ -124,6 +124,10 @@ def test_a_ranking_is_learned_within_groups(library, name, queries):
         pairs += np.sum(gap > 0)
         start += size
     assert right / pairs > 0.8
+    module = importlib.import_module(f"generated.numpy.{name}")
+    groups = SIZES[SIZES.size // 2 :]
+    loss = module.loss(relevance[half:], scores, offsets=np.concatenate([[0], np.cumsum(groups)]))
+    assert made.score(X[half:], relevance[half:], group=groups) == pytest.approx(-loss, rel=1e-9)
 
 
 def test_lightgbms_ranker_hands_over_groups(queries):

@@ -89,7 +89,8 @@ def _sigmoid(lowering: Lowering, node: Basic) -> int:
     x = node.args[0]
     one = lowering.constant(1)
     if x.could_extract_minus_sign():  # type: ignore[attr-defined]
-        return lowering.apply("subtract", one, lowering.lower(atoms.sigmoid(-x)))  # type: ignore[operator]
+        whole = lowering.lower(atoms.sigmoid(-x))  # type: ignore[operator]
+        return lowering.apply("subtract", one, whole, name="sigmoid_of_minus")
     decay = lowering.apply("exp", lowering.apply("negate", lowering.lower(x)), name="decay")
     return lowering.apply("divide", one, lowering.apply("add", one, decay), name="sigmoid")
 
