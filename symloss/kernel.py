@@ -47,6 +47,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "sign": Operation(1, "-1, 0 or 1"),
     "maximum": Operation(2, "the larger"),
     "minimum": Operation(2, "the smaller"),
+    "clip": Operation(3, "a, or b where it is smaller, or c where it is larger"),
     "sqrt": Operation(1, "square root"),
     "exp": Operation(1, "exponential"),
     "expm1": Operation(1, "exp(a) - 1"),

@@ -86,10 +86,11 @@ def lower(
     if derivation.start_statistic is not None:
         outputs["start_statistic"] = lowering.lower(derivation.start_statistic)
     parts = {GRADIENT: derivation.gradient, HESSIAN: derivation.hessian}
-    if further and derivation.loss.is_elementwise:  # kept in one piece
-        named = {symbol.name: Symbol(symbol.name.strip("_"), real=True) for symbol in parts}
-        lowering.definitions |= {symbol.name: Definition(named[symbol.name], part) for symbol, part in parts.items()}
-        parts = {}
+    if further and derivation.loss.is_elementwise:  # kept in one piece, but for numbers
+        whole = {symbol: part for symbol, part in parts.items() if not part.is_number}
+        named = {symbol.name: Symbol(symbol.name.strip("_"), real=True) for symbol in whole}
+        lowering.definitions |= {symbol.name: Definition(named[symbol.name], part) for symbol, part in whole.items()}
+        parts = {symbol: part for symbol, part in parts.items() if symbol not in whole}
     for name, expression in further.items():
         outputs[name] = lowering.filled(expression.xreplace(parts))
     return Kernel(derivation.loss.name, not derivation.loss.is_elementwise, tuple(lowering.values), outputs)

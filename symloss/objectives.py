@@ -27,6 +27,7 @@ from symloss.templating import render
 
 _SMALLEST, _LARGEST = "1e-16", "1e30"  # curvature in double precision; what sums of float32 still hold
 _MOST_ROWS = 2**24  # float32 counts no further
+_OF_EVERY_ROW = ("value", "gradient", "prediction", "start_statistic")  # the other outputs are curvatures
 _HESSIANS = ("exact", "floor")  # policies whose curvature is the Hessian itself
 _MEANINGS = {
     "exact": "the second derivative",
@@ -52,10 +53,22 @@ def objective_text(mathematics: Mathematics, training: Training, target: Target,
     if training.outputs:
         return _distribution_text(training, target, provenance)
     derived = {policy: item.expression for policy, item in _safe(training).items() if policy not in _HESSIANS}
-    studied = replace(mathematics, kernel=objective_kernel(mathematics, derived))
+    studied = replace(mathematics, kernel=_constants_once(objective_kernel(mathematics, derived)))
     values = template_values(studied, target, replace(provenance, arithmetic=FLOATS, certificate=None))
     values |= _objective_values(studied, training, target, values)
     return render(f"{target.name}/module.jinja", **values)
+
+
+def _constants_once(kernel: Kernel) -> Kernel:
+    """The kernel with a constant curvature as one number: it is spread over the rows where it is kept."""
+
+    def once(name: str, position: int) -> int:
+        match kernel.values[position].definition:
+            case Apply("fill", (number, _)) if name not in _OF_EVERY_ROW:
+                return number
+        return position
+
+    return replace(kernel, outputs={name: once(name, position) for name, position in kernel.outputs.items()})
 
 
 def _distribution_text(training: Training, target: Target, provenance: Provenance) -> str:

@@ -12,6 +12,9 @@ from sympy import Expr
 
 from symloss.declare import Loss, clamp, map_elements
 from symloss.declare.axes import substitute
+from symloss.declare.checks import sample_points
+
+_DIGITS, _LITTLE = 30, 1e-15
 
 
 def start_statistic(loss: Loss) -> Expr | None:
@@ -36,9 +39,11 @@ def _with_definitions(loss: Loss, expression: Expr) -> Expr:
 
 def _solved(loss: Loss) -> Expr | None:
     expression = loss.full_expression.replace(clamp, lambda x, lower, upper: x)
-    if expression.has(sympy.Piecewise, sympy.Abs, sympy.Max, sympy.Min) or not _is_affine(expression, loss):
+    if expression.has(sympy.Piecewise, sympy.Abs, sympy.Max, sympy.Min):
         return None
     slope = expression.diff(loss.pred_symbol)
+    if not (_looks_affine(slope, loss) and _is_affine(slope, loss)):
+        return None
     try:
         roots = sympy.solve(sympy.numer(sympy.factor(sympy.together(slope))), loss.pred_symbol)
     except (NotImplementedError, TypeError, ValueError):  # what solve raises where it knows no way
@@ -47,7 +52,25 @@ def _solved(loss: Loss) -> Expr | None:
     return affine[0] if len(affine) == 1 else None
 
 
-def _is_affine(expression: Expr, loss: Loss) -> bool:
+def _looks_affine(slope: Expr, loss: Loss) -> bool:
+    """Whether ``-A(c)/B(c)`` is affine in c where the parameters are some numbers: quick to see, unlike a solution."""
+    true, prediction = loss.true_symbol, loss.pred_symbol
+    first, *others = sample_points(loss)
+    targets, constants = (first[true], others[0][true]), [point[prediction] for point in (first, *others[:3])]
+
+    def wanted(constant: Expr) -> Expr:
+        """The target at which this constant is best, by the line through the slopes at two targets."""
+        low, high = (slope.subs(first | {true: target, prediction: constant}).evalf(_DIGITS) for target in targets)
+        return targets[0] - low * (targets[1] - targets[0]) / (high - low)
+
+    found = [wanted(constant) for constant in constants]
+    if not all(number.is_Float and number.is_finite for number in found):
+        return True
+    steps = [(found[place] - found[0]) / (constants[place] - constants[0]) for place in (1, 2, 3)]
+    return bool(max(steps) - min(steps) <= _LITTLE * max(map(abs, steps)))
+
+
+def _is_affine(slope: Expr, loss: Loss) -> bool:
     """Whether the gradient is a polynomial of degree one in y_true."""
-    slope = sympy.expand(expression.diff(loss.pred_symbol))
+    slope = sympy.expand(slope)
     return bool(slope.is_polynomial(loss.true_symbol) and sympy.degree(slope, loss.true_symbol) == 1)

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def module_of(name, target="numpy"):
     return open_module(FORMS[name], target, GENERATED / target / f"{name}.py")
 
 
-def short(name, points=400, dtype="float64"):
+def short(name, points=150, dtype="float64"):
     return {line.measurement.function: line for line in certify(FORMS[name], module_of(name), [dtype], points)}
 
 
@@ -257,7 +258,7 @@ OVER_PLACES = {
 @pytest.mark.parametrize("name", OVER_PLACES)
 def test_losses_over_places_are_measured_over_all_floats(name):
     """Those functions that add up what can't cancel are certified; every function is measured."""
-    lines = short(name, 300)
+    lines = short(name, 200)
     assert set(lines) == {"value", "gradient", "hessian"}
     assert {function for function, line in lines.items() if line.is_certified} >= OVER_PLACES[name]
     assert all(line.measurement.points > 100 for line in lines.values())
@@ -318,16 +319,19 @@ def test_tensorflow_modules_say_what_was_measured(form_name):
     assert ("not certified" in text) == any(name == form_name for name, _, _ in DIGITS_OF_KERAS | FLOATS_ALONE)
 
 
+@cache
+def flushing_examiner(name, dtype):
+    """One for all modes: they share the truth."""
+    return Examiner(FORMS[name], dtype, None, module_of(name, "tensorflow").fixed, flushes=True)
+
+
 @pytest.mark.parametrize("name", ["huber", "binary_crossentropy_logits", "cosine_similarity", "log_cosh"])
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_tensorflow_is_as_good_in_every_mode(name, mode, dtype):
     """All functions of a short grid, subnormals exempt."""
-    module = module_of(name, "tensorflow")
-    found = Examiner(FORMS[name], dtype, None, module.fixed, flushes=True).measure(
-        module.evaluator(mode), limit=8.0, count=300
-    )
-    for measurement in found:
+    evaluate = module_of(name, "tensorflow").evaluator(mode)
+    for measurement in flushing_examiner(name, dtype).measure(evaluate, limit=8.0, count=120):
         assert measurement.is_certified, (measurement.function, measurement.bad[:1])
 
 

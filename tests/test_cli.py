@@ -131,7 +131,7 @@ def test_files_of_others_are_kept(mine):
 
 def test_check_names_missing_and_orphaned_files(tmp_path):
     """What a deleted declaration leaves behind is found."""
-    run("generate", "-t", "numpy", "-o", tmp_path, check=0)
+    run("generate", "huber", "pinball", "-t", "numpy", "-o", tmp_path, check=0)
     (tmp_path / "numpy" / "huber.py").unlink()
     orphan = tmp_path / "numpy" / "forgotten.py"
     orphan.write_text((tmp_path / "numpy" / "pinball.py").read_text())

@@ -21,13 +21,12 @@ def test_the_committed_tree_is_fresh():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("seed", ["0", "4711"])
-def test_builds_are_byte_identical_under_any_hash_seed(seed, tmp_path):
+def test_builds_are_byte_identical_under_another_hash_seed(tmp_path):
     """A cold build from the declarations and the measured certificates gives the committed bytes."""
     shutil.copytree(GENERATED / "certificates", tmp_path / "certificates")
     subprocess.run(
         [sys.executable, "-m", "symloss", "generate", "--out", str(tmp_path)],
-        env={**os.environ, "PYTHONHASHSEED": seed},
+        env={**os.environ, "PYTHONHASHSEED": "4711"},
         cwd=ROOT,
         capture_output=True,
         check=True,

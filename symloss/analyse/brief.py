@@ -77,8 +77,8 @@ class BriefLowering(Lowering):
         if len(expression.args) == 2 and isinstance(inside.cond, GreaterThan | LessThan):
             bound, size = inside.cond.gts, inside.cond.lts
             if size == atoms.magnitude(inside.expr) and outside == bound * atoms.sign_of(inside.expr):
-                most = self.apply("minimum", self.lower(inside.expr), self.lower(bound))
-                return self.apply("maximum", most, self.apply("negate", self.lower(bound)))
+                most = self.lower(bound)
+                return self.apply("clip", self.lower(inside.expr), self.apply("negate", most), most)
             if isinstance(size, atoms.magnitude) and inside.expr == 1 and outside == bound / size:
                 return self.apply("minimum", self.lower(outside), self.constant(1))
         return super()._piecewise(expression)

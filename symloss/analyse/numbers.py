@@ -75,6 +75,7 @@ _OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "sign": np.sign,
     "maximum": np.maximum,
     "minimum": np.minimum,
+    "clip": np.clip,
     "sqrt": np.sqrt,
     "exp": np.exp,
     "expm1": np.expm1,

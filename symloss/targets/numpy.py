@@ -78,6 +78,7 @@ NUMPY = Target(
             sign="sign({0})",
             maximum="maximum({0}, {1})",
             minimum="minimum({0}, {1})",
+            clip="clip({0}, {1}, {2})",
             sqrt="sqrt({0})",
             exp="exp({0})",
             expm1="expm1({0})",

@@ -37,7 +37,8 @@ class Evaluate(Protocol):
         """Their results."""
 
 
-_REFINED = 10  # worst points whose neighbourhood is searched, per function and round
+_REFINED = 10  # worst points at most whose neighbourhood is searched, per function and round
+_REFINED_OF = 60  # one in so many samples; a short look searches fewer
 _ROUNDS = 3
 _FLUSHED = 4  # smallest normal numbers that a result may be off where subnormals are flushed to zero
 _ENOUGH = 200  # bad points that are counted; more make nothing worse
@@ -188,7 +189,7 @@ class Examiner:
         for batch in self.samples(evaluate, count, functions):
             self._record(samples, batch, evaluate)
         for _ in range(_ROUNDS):
-            for batch in self._around_the_worst(samples):
+            for batch in self._around_the_worst(samples, max(1, min(_REFINED, count // _REFINED_OF))):
                 self._record(samples, batch, evaluate)
         return [self._summary(name, samples[name], limit) for name in functions]
 
@@ -260,12 +261,12 @@ class Examiner:
             kept.errors.append(errors[known])
             kept.places.append((batch, rows, entries, results[name][known], number[known]))
 
-    def _around_the_worst(self, samples: dict[str, _Samples]) -> Iterator[Batch]:
+    def _around_the_worst(self, samples: dict[str, _Samples], refined: int) -> Iterator[Batch]:
         """Predictions at 1 to 2^46 floats from those with the largest errors."""
         dice = np.random.default_rng(len(next(iter(samples.values())).errors))
         largest = 46 if self.dtype is np.float64 else 20
         for name, found in samples.items():
-            for error in self._largest(name, found, _REFINED):
+            for error in self._largest(name, found, refined):
                 steps = np.floor(2 ** dice.uniform(0, largest, 16)).astype(np.int64) * dice.choice((-1, 1), 16)
                 batch = self._neighbours(error.point, steps)
                 if batch is not None:
