@@ -53,7 +53,8 @@ def objective_text(mathematics: Mathematics, training: Training, target: Target,
     if training.outputs:
         return _distribution_text(training, target, provenance)
     derived = {policy: item.expression for policy, item in _safe(training).items() if policy not in _HESSIANS}
-    studied = replace(mathematics, kernel=_constants_once(objective_kernel(mathematics, derived)))
+    kernel = objective_kernel(mathematics, derived)
+    studied = replace(mathematics, kernel=_constants_once(kernel) if mathematics.loss.is_elementwise else kernel)
     values = template_values(studied, target, replace(provenance, arithmetic=FLOATS, certificate=None))
     values |= _objective_values(studied, training, target, values)
     return render(f"{target.name}/module.jinja", **values)

@@ -104,7 +104,9 @@ def test_wrong_offsets_are_named(offsets, change, message):
 IN_A_GRAPH = ["bpr", "cox_partial_likelihood", "listmle", "listnet_softmax", "ranknet"]  # others take long to trace
 
 
-@pytest.mark.parametrize(("name", "graph"), [*((name, False) for name in NAMES), *((name, True) for name in IN_A_GRAPH)])
+@pytest.mark.parametrize(
+    ("name", "graph"), [*((name, False) for name in NAMES), *((name, True) for name in IN_A_GRAPH)]
+)
 def test_ragged_tensors_give_what_offsets_give(name, graph):
     """Value per list and gradient with respect to the flat scores, eagerly and in a graph."""
     tf = pytest.importorskip("tensorflow")

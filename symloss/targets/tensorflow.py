@@ -25,6 +25,7 @@ TENSORFLOW = Target(
             sign="sign({0})",
             maximum="maximum({0}, {1})",
             minimum="minimum({0}, {1})",
+            clip="clip_by_value({0}, {1}, {2})",
             sqrt="sqrt({0})",
             exp="exp({0})",
             expm1="math.expm1({0})",
