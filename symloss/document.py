@@ -17,7 +17,7 @@ from symloss.declare.nodes import Element
 from symloss.derive import Derivation
 from symloss.display import DEFINED, Notation
 from symloss.errors import DeclarationError
-from symloss.evaluate import number, points
+from symloss.evaluate import Reader, numbers, points
 from symloss.modules import Mathematics, Provenance, certificate_lines, equations, is_readable, taken
 from symloss.templating import render
 
@@ -29,9 +29,13 @@ def fragment(mathematics: Mathematics, provenance: Provenance) -> str:
     return render("docs/fragment.jinja", **_values(mathematics, provenance))
 
 
-def standalone(mathematics: Mathematics, provenance: Provenance) -> str:
-    """A document that inputs the fragment of the same name."""
-    return render("docs/document.jinja", **_values(mathematics, provenance))
+def pages(mathematics: Mathematics, provenance: Provenance) -> dict[str, str]:
+    """The fragment, and a document that inputs it, by the names of their files."""
+    name, values = mathematics.loss.name, _values(mathematics, provenance)
+    return {
+        f"{name}.tex": render("docs/fragment.jinja", **values),
+        f"{name}_document.tex": render("docs/document.jinja", **values),
+    }
 
 
 def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
@@ -113,9 +117,9 @@ def check_equal(derivation: Derivation, part: str, forms: list[Expr]) -> None:
     """Raise DeclarationError if two forms differ at a sampled point."""
     if len(forms) < 2:
         return
+    reader = Reader(derivation.loss)
     for values in points(derivation.loss):
-        numbers = [number(form, derivation.loss, values) for form in forms]
-        for before, after in pairwise(numbers):
+        for before, after in pairwise(numbers(forms, reader, values)):
             if abs(before - after) > _AGREEMENT * (1 + abs(before)):
                 raise DeclarationError(
                     f"{derivation.loss.name}: two forms of the {part} differ at {values}: {before} and {after}"

@@ -6,7 +6,7 @@ The compiler uses it on its own derivation steps and tests use it on rules; veri
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import mpmath
@@ -60,34 +60,49 @@ _CLASSES = 3
 
 def number(expression: Expr, loss: Loss, values: Values) -> mpmath.mpf:
     """The value at given data (nested sequences over the axes), parameters and named places of free indices."""
+    (found,) = numbers([expression], Reader(loss), values)
+    return found
+
+
+def numbers(expressions: Iterable[Expr], reader: Reader, values: Values) -> list[mpmath.mpf]:
+    """The values of several expressions at the same data."""
     with mpmath.workdps(_DIGITS):
-        return _Reading(loss, values).number(expression, {})
+        reading = _Reading(reader, values)
+        return [reading.number(expression, {}) for expression in expressions]
+
+
+class Reader:
+    """What the expressions of a loss are as functions of numbers: worked out once, for any data."""
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        self._notation = Notation(loss, plain=True)
+        self._plain: dict[Basic, tuple[Expr, dict[Node, sympy.Dummy]]] = {}
+
+    def plain(self, expression: Basic) -> tuple[Expr, dict[Node, sympy.Dummy]]:
+        """An ordinary function of numbers, and the nodes that these are the values of."""
+        if expression not in self._plain:
+            whole = expression.replace(lambda part: isinstance(part, perpendicular), lambda part: across(*part.args))
+            nodes = {node: sympy.Dummy(f"n{place}", real=True) for place, node in enumerate(outermost_nodes(whole))}
+            self._plain[expression] = self._notation.shown(whole.xreplace(nodes)), nodes  # type: ignore[arg-type]
+        return self._plain[expression]
 
 
 class _Reading:
     """Nodes become numbers, place by place; what is left is an ordinary function of numbers."""
 
-    def __init__(self, loss: Loss, values: Values) -> None:
-        self.notation = Notation(loss, plain=True)
+    def __init__(self, reader: Reader, values: Values) -> None:
+        self.reader = reader
         self.values = values
-        self.sizes = _sizes(loss, values)
+        self.sizes = _sizes(reader.loss, values)
         self.known: dict[tuple[Basic, tuple[int, ...]], Expr] = {}
-        self.plain: dict[Basic, tuple[Expr, dict[Node, sympy.Dummy]]] = {}
 
     def number(self, expression: Basic, places: Places) -> mpmath.mpf:
         """The value where free indices are at places; other letters have theirs among the values."""
-        shown, nodes = self._shown(expression)
+        shown, nodes = self.reader.plain(expression)
         point = {dummy: self._node(node, places) for node, dummy in nodes.items()}
         point |= {symbol: self._symbol(symbol.name) for symbol in shown.free_symbols - point.keys()}
         return shown.xreplace(point).evalf(_DIGITS)._to_mpmath(140)  # noqa: SLF001 - SymPy's own door to mpmath
-
-    def _shown(self, expression: Basic) -> tuple[Expr, dict[Node, sympy.Dummy]]:
-        """An ordinary function of numbers, and the nodes that these are the values of."""
-        if expression not in self.plain:
-            whole = expression.replace(lambda part: isinstance(part, perpendicular), lambda part: across(*part.args))
-            nodes = {node: sympy.Dummy(f"n{place}", real=True) for place, node in enumerate(outermost_nodes(whole))}
-            self.plain[expression] = self.notation.shown(whole.xreplace(nodes)), nodes  # type: ignore[arg-type]
-        return self.plain[expression]
 
     def _symbol(self, name: str) -> Expr:
         return sympy.Integer(self.sizes[name]) if name in self.sizes else _float(self.values[name])

@@ -3,7 +3,7 @@
     declared(name)        symloss.catalogue   a Loss: the mathematics and the role of every symbol
     study(loss)           symloss.mathematics derivatives on stable atoms (derive, stabilise), kernel (lower), kinks
     module_text(…)        symloss.modules     kernel × target → the text of one module (emit, templates)
-    fragment, standalone  symloss.document    the LaTeX of the same mathematics
+    pages(…)              symloss.document    the LaTeX of the same mathematics
     report_on(…)          symloss.analyse     what is proved, supported or refuted, and the curvatures boosters may use
     objective_text(…)     symloss.objectives  kernel × boosting library → the text of one objective
     verify_module(…)      symloss.verify      emitted functions against the declaration, sharing nothing with the above
@@ -267,18 +267,14 @@ def _record_path(source: Source, out: Path) -> Path:
 def _texts(
     mathematics: Mathematics, siblings: list[Mathematics], target: str, provenance: Provenance, out: Path
 ) -> Iterator[Product]:
-    from symloss.document import fragment, standalone
+    from symloss.document import pages
     from symloss.modules import module_text
     from symloss.targets import find
 
-    name = mathematics.loss.name
     if target == "docs":
-        made = {
-            f"{name}.tex": fragment(mathematics, provenance),
-            f"{name}_document.tex": standalone(mathematics, provenance),
-        }
+        made = pages(mathematics, provenance)
     else:
-        made = {f"{name}.py": module_text(mathematics, find(target), provenance, siblings)}
+        made = {f"{mathematics.loss.name}.py": module_text(mathematics, find(target), provenance, siblings)}
     for file_name, text in made.items():
         yield Product(out / target / file_name, files.sealed(text), provenance.origin)
 
