@@ -11,6 +11,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import combinations
 from pathlib import Path
 
@@ -29,8 +30,8 @@ from symloss.verify.oracle import Oracle
 _RESULTS = (2.0**-500, 2.0**500)
 _INPUTS = (2.0**-100, 2.0**100)
 _ORDINARY = 16  # times the default, a parameter is in no doubt
-_MARGIN = 0.97  # of the limit, on two grids
-_SECOND = 600  # points of the second, which looks elsewhere
+_MARGIN = 0.97  # of the limit, on every grid
+_OTHER_GRIDS = (600, 150)  # points of further grids, which look elsewhere
 _ROUNDS = 3  # tests are chosen anew this often, when the last ones missed a point
 
 Emit = Callable[[Arithmetic], str]
@@ -143,11 +144,9 @@ class _Bench:
             self.examiners[dtype] = Examiner(
                 self.loss, DTYPES[dtype], self.oracle, module.fixed, flushes=module.flushes
             )
-        first = measure(self.examiners[dtype], module, dtype, self.points, functions)
-        if self.points <= _SECOND:
-            return first
-        second = measure(self.examiners[dtype], module, dtype, _SECOND, functions)
-        return map(_less_safe, list(first), list(second))
+        grids = (self.points, *(points for points in _OTHER_GRIDS if points < self.points))
+        found = [measure(self.examiners[dtype], module, dtype, points, functions) for points in grids]
+        return (reduce(_least_safe, lines) for lines in zip(*found, strict=True))
 
     def take(self, choice: Choice, arithmetic: Arithmetic, dtype: str, functions: tuple[str, ...]) -> None:
         """Make this arithmetic the choice."""
@@ -223,8 +222,8 @@ def _is_safe(line: Line) -> bool:
     return line.is_certified and (worst is None or worst.conditioned <= _MARGIN * line.limit)
 
 
-def _less_safe(line: Line, other: Line) -> Line:
-    """The line of the first grid, or that of the second where only this one finds fault."""
+def _least_safe(line: Line, other: Line) -> Line:
+    """The line of an earlier grid, or that of a later one where only this one finds fault."""
     return other if _is_safe(line) and not _is_safe(other) else line
 
 
