@@ -12,6 +12,14 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for every core: threads of their own would wait for each other
+    for threads in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    ):
+        os.environ.setdefault(threads, "1")
 
 ROOT = Path(__file__).parent.parent
 GENERATED = ROOT / "generated"
