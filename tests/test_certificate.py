@@ -29,7 +29,7 @@ def module_of(name, target="numpy"):
     return open_module(FORMS[name], target, GENERATED / target / f"{name}.py")
 
 
-def short(name, points=150, dtype="float64"):
+def short(name, points=400, dtype="float64"):
     return {line.measurement.function: line for line in certify(FORMS[name], module_of(name), [dtype], points)}
 
 
@@ -258,7 +258,7 @@ OVER_PLACES = {
 @pytest.mark.parametrize("name", OVER_PLACES)
 def test_losses_over_places_are_measured_over_all_floats(name):
     """Those functions that add up what can't cancel are certified; every function is measured."""
-    lines = short(name, 200)
+    lines = short(name, 300)
     assert set(lines) == {"value", "gradient", "hessian"}
     assert {function for function, line in lines.items() if line.is_certified} >= OVER_PLACES[name]
     assert all(line.measurement.points > 100 for line in lines.values())
@@ -331,7 +331,7 @@ def flushing_examiner(name, dtype):
 def test_tensorflow_is_as_good_in_every_mode(name, mode, dtype):
     """All functions of a short grid, subnormals exempt."""
     evaluate = module_of(name, "tensorflow").evaluator(mode)
-    for measurement in flushing_examiner(name, dtype).measure(evaluate, limit=8.0, count=120):
+    for measurement in flushing_examiner(name, dtype).measure(evaluate, limit=8.0, count=300):
         assert measurement.is_certified, (measurement.function, measurement.bad[:1])
 
 
