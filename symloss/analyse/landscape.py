@@ -17,7 +17,7 @@ from symloss.analyse.ranges import Range, Ranges, range_of
 from symloss.declare import ExtraInput, Loss, Parameter, Signs
 from symloss.declare.domain import Domain, Interval, entries_of
 from symloss.derive import Chain
-from symloss.evaluate import number
+from symloss.evaluate import Reader, numbers
 from symloss.intermediates import name_intermediates
 from symloss.kinks import Kink
 from symloss.modules import Mathematics
@@ -49,6 +49,10 @@ class Landscape:
     def loss(self) -> Loss:
         """The declaration of the form."""
         return self.mathematics.loss
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.loss)
 
     @cached_property
     def _chain(self) -> tuple[Expr, Expr, Expr]:
@@ -192,7 +196,7 @@ class Landscape:
 
     def exact(self, expression: Expr, at: Mapping[str, float]) -> mpmath.mpf:
         """An expression at one point, in 40 digits; NaN where it is not a real number."""
-        found = number(expression, self.loss, at)
+        (found,) = numbers([expression], self._reader, at)
         return mpmath.nan if isinstance(found, mpmath.mpc) else mpmath.mpf(found)
 
 
