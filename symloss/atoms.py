@@ -240,6 +240,10 @@ class sigmoid_minus_label(Atom):
     """``sigmoid(x) - c`` for a label c between 0 and 1. Values only, never differentiated."""
 
 
+class labelled_softplus(Atom):
+    """``c softplus(-x) + (1 - c) softplus(x)`` for a label c between 0 and 1. Values only, never differentiated."""
+
+
 class sigmoid_contrast(Atom):
     """``p sigmoid(x) - q sigmoid(-x)`` for non-negative p and q. Values only, never differentiated."""
 

@@ -272,6 +272,7 @@ _ATOMS = {
     atoms.hypotenuse_leg: lambda a, b: a * b / sympy.sqrt(a**2 + b**2),
     atoms.one_minus_over: lambda c, q, n: 1 - c / q**n,
     atoms.sigmoid_minus_label: lambda x, c: Function("sigma")(x) - c,
+    atoms.labelled_softplus: lambda x, c: c * Function("softplus")(-x) + (1 - c) * Function("softplus")(x),
     atoms.sigmoid_contrast: lambda x, p, q: p * Function("sigma")(x) - q * Function("sigma")(-x),
     atoms.with_rounding_error: lambda result, slope, residual: result,
     atoms.exp_minus_product: lambda u, a, b: sympy.exp(u) - a * b,
@@ -298,6 +299,7 @@ DEFINED: dict[type[Basic], str] = {
 _EVALUABLE = {
     **atoms.TEXTBOOK,
     atoms.sigmoid_minus_label: lambda x, c: 1 / (1 + sympy.exp(-x)) - c,
+    atoms.labelled_softplus: lambda x, c: c * sympy.log(1 + sympy.exp(-x)) + (1 - c) * sympy.log(1 + sympy.exp(x)),
     atoms.sigmoid_contrast: lambda x, p, q: p / (1 + sympy.exp(-x)) - q / (1 + sympy.exp(x)),
     stop_gradient: lambda x: x,
     clamp: lambda x, lower, upper: sympy.Min(sympy.Max(x, lower), upper),

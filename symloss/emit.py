@@ -48,18 +48,20 @@ _FALLBACK_NAMES = {
     "rows": "rows",
     "cumulative_sum": "cumulated",
     "cumulative_sum_from": "cumulated",
+    "negate": "opposite",
 }
 _RESERVED = frozenset(
     {"y_true", "y_pred", "vector", "np", "tf", "keras", "loss", "gradient_", "sum", "range"}
-    | {"dtype", "in_floats", "doubtful", "rows"}
+    | {"dtype", "in_floats", "doubtful", "rows", "places"}
 )
 
 
 @dataclass(frozen=True)
 class Line:
-    """One assignment of generated code, and what its form avoids.
+    """One assignment of generated code, or another ``operator`` such as ``+=``, and what its form avoids.
 
-    ``function`` is the head of the function of rows that it calls, and ``rows`` the body of that.
+    ``function`` is the head of the function of rows that it calls, and ``rows`` the body of that. Without a name it is
+    the condition under which ``rows`` are run.
     """
 
     name: str
@@ -67,24 +69,26 @@ class Line:
     notes: tuple[str, ...] = ()
     function: str = ""
     rows: Program | None = None
+    operator: str = "="
 
 
 @dataclass(frozen=True)
 class Program:
     """The lines that compute some outputs, the expressions of the results, and the inputs they use, in order.
 
-    ``notes`` say what the forms within the results avoid.
+    ``notes`` say what the forms within the results avoid; ``scratch`` counts the arrays that the steps write into.
     """
 
     lines: tuple[Line, ...]
     results: tuple[str, ...]
     inputs: frozenset[str]
     notes: tuple[str, ...] = ()
+    scratch: int = 0
 
 
 def emit(kernel: Kernel, target: Target, *outputs: str) -> Program:
     """The program for the named outputs."""
-    return _Emitter(kernel, target, outputs).program()
+    return Emitter(kernel, target, outputs).program()
 
 
 def _around(definition: Apply, spelling: Spelling) -> int:
@@ -94,15 +98,12 @@ def _around(definition: Apply, spelling: Spelling) -> int:
     )
 
 
-def _fallback_name(value: Value) -> str:
-    assert isinstance(value.definition, Apply)
-    return _FALLBACK_NAMES.get(value.definition.operation, value.definition.operation)
-
-
 _METHOD = Spelling("", CALL, (CALL,))
 
 
-class _Emitter:
+class Emitter:
+    """Writes the values of a kernel in order, each where it is used or on a line of its own."""
+
     def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...], rows: str = "") -> None:
         self.rows = rows  # the argument of a part that computes some rows for another program, which names the outputs
         self.kernel = kernel
@@ -145,7 +146,7 @@ class _Emitter:
             inside = [note for operand in operands for note in self.pending.get(operand, ())]
             self.pending[position] = (*inside, value.note) if value.note else tuple(inside)
         if isinstance(value.definition, Apply) and self._deserves_a_line(position, value, text):
-            name = self._free_name(self._name_of_output(position) or value.name or _fallback_name(value))
+            name = self._free_name(self._name_of_output(position) or value.name or self._fallback_name(value))
             self._assign(name, text, position)
             text, binds = name, CALL
         self.texts[position] = (text, binds)
@@ -155,14 +156,14 @@ class _Emitter:
         names = {position: self.texts[position][0] for position, _ in block.outside}
         outputs = tuple(map(str, range(len(block.exits))))
         argument = self._argument("rows")
-        rows = _Emitter(body(self.kernel, block, names), replace(self.target, joins_rows=False), outputs, argument)
+        rows = Emitter(body(self.kernel, block, names), replace(self.target, joins_rows=False), outputs, argument)
         rows.taken, rows.noted = self.taken, self.noted
         program = rows.program()
         self.taken -= {line.name for line in program.lines if line.name.endswith("_rows")}  # the same in every block
         results = []
         for position in block.exits:
             value = self.kernel.values[position]
-            results.append(self._free_name(self._name_of_output(position) or value.name or _fallback_name(value)))
+            results.append(self._free_name(self._name_of_output(position) or value.name or self._fallback_name(value)))
             self.texts[position] = (results[-1], CALL)
         function = self._free_name("of_rows")
         arrays = [self._array_with(dim) for dim in block.dims]
@@ -208,6 +209,11 @@ class _Emitter:
 
     def _name_of_output(self, position: int) -> str:
         return "" if self.rows else self.output_names.get(position, "")
+
+    @staticmethod
+    def _fallback_name(value: Value) -> str:
+        assert isinstance(value.definition, Apply)
+        return _FALLBACK_NAMES.get(value.definition.operation, value.definition.operation)
 
     def _free_name(self, base: str) -> str:
         names = chain([base], (f"{base}_{number}" for number in count(2)))
@@ -270,7 +276,7 @@ class _Emitter:
             value = self.kernel.values[longest]
             if not isinstance(value.definition, Apply) or len(self.texts[longest][0]) < 20:
                 return
-            name = self._free_name(value.name or _fallback_name(value))
+            name = self._free_name(value.name or self._fallback_name(value))
             self._assign(name, self.texts[longest][0], longest)
             self.texts[longest] = (name, CALL)
 

@@ -20,14 +20,15 @@ def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 0) 
     return f"{head}\n{lines}{margin}{tail}"
 
 
-def assignment(name: str, code: str, indent: int = 4) -> str:
-    """``name = code``; a call that does not fit on the line is laid out as one."""
+def assignment(name: str, code: str, indent: int = 4, operator: str = "=") -> str:
+    """``name = code``, or ``name += code``; a call that does not fit on the line is laid out as one."""
     head, bracket, rest = code.partition("(")
     if indent + len(name) + 3 + len(head) > WIDTH - 4 and ", " in name:
         return _one_a_line("(", name.split(", "), indent, f") = {code}")
-    if indent + len(name) + 3 + len(code) <= WIDTH or not bracket or _end_of_call(rest) != len(rest) - 1:
-        return f"{name} = {code}"
-    return call(f"{name} = {head}(", _arguments(rest[:-1]), ")", indent)
+    left = f"{name} {operator} "
+    if indent + len(left) + len(code) <= WIDTH or not bracket or _end_of_call(rest) != len(rest) - 1:
+        return f"{left}{code}"
+    return call(f"{left}{head}(", _arguments(rest[:-1]), ")", indent)
 
 
 def returned(results: Sequence[str], indent: int = 4) -> str:

@@ -18,7 +18,7 @@ from sympy.core.basic import Basic
 from sympy.logic import boolalg
 
 from symloss import stable_forms
-from symloss.atoms import exceeds, hypotenuse_inverse, magnitude, power_quotient, secant_h, xexpy
+from symloss.atoms import exceeds, hypotenuse_inverse, magnitude, power_quotient, secant_h, sign_of, xexpy
 from symloss.declare import Axis, ClassLabel, Element, Index, Node, Total, clamp, stop_gradient
 from symloss.declare.binders import Share, ShareComplement
 from symloss.declare.nodes import Mark
@@ -450,6 +450,9 @@ class Lowering(IndexedLowering):
         return self.apply("power", self.lower(base), self.lower(exponent))
 
     def _piecewise(self, expression: sympy.Piecewise) -> int:
+        limited = self._limited(expression)
+        if limited is not None:
+            return limited
         *branches, last = expression.args
         jumps = all(branch.expr.is_number for branch in expression.args)
         result = self.lower(last.expr)
@@ -458,6 +461,25 @@ class Lowering(IndexedLowering):
             condition = self.lower(branch.cond) if condition is None else condition
             result = self.apply("select", condition, self.lower(branch.expr), result)
         return result
+
+    def _limited(self, expression: sympy.Piecewise) -> int | None:
+        """A choice at ``|x| <= c`` that is x cut off at ±c, or one formula of the smaller of |x| and c: no choice."""
+        if len(expression.args) != 2 or not isinstance(expression.args[0].cond, relational.Le | relational.Ge):
+            return None
+        inside, outside = (branch.expr for branch in expression.args)
+        bound, size = expression.args[0].cond.gts, expression.args[0].cond.lts
+        if not isinstance(size, magnitude) or not isinstance(bound, Symbol):
+            return None
+        if inside == size.args[0] and outside == bound * sign_of(inside):
+            most = self.lower(bound)
+            return self.apply("clip", self.lower(inside), self.apply("negate", most), most)
+        within = outside.subs(bound, size).subs(size, sympy.Abs(size.args[0]))
+        if not outside.has(bound) or sympy.expand(within - inside) != 0:
+            return None
+        smaller = self.apply("minimum", self.lower(size), self.lower(bound), name="limited")
+        stand_in = Symbol("_limited", real=True)
+        self._expressions[self._canonical(stand_in)[0]] = smaller
+        return self.lower(outside.subs(bound, stand_in))
 
     def _exact_condition(self, condition: Basic) -> int | None:
         """``|r| <= c`` as ``(|r| - c) + error <= 0``: rounding the residual r must not move it across a jump."""

@@ -19,6 +19,7 @@ from symloss.declare.domain import Domain, axes_of, entries_of
 from symloss.derive import Derivation
 from symloss.display import Notation
 from symloss.emit import Program, emit
+from symloss.emit_steps import emit_steps, goes_by_steps
 from symloss.keras_signature import function_values
 from symloss.kernel import KEYED, Apply, Kernel
 from symloss.kinks import Kink
@@ -59,6 +60,8 @@ _SUMMARY = (
     "not_certified_in",
 )
 _LONGEST_FORMULA = 600  # operations
+_SCRATCH = 2**17  # entries of all arrays that the steps of a block write into: a mebibyte
+_JOINED, _FEW = 4, 1024
 _FORWARD = {
     "identity": ("mean", "the weighted mean of the target"),
     "log": ("np.log(mean)", "the logarithm of the weighted mean of the target"),
@@ -150,6 +153,12 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "signs": isinstance(loss.y_true, Signs),
         "domains": {"y_true": _spelled(loss.y_true), "y_pred": _spelled(loss.y_pred)},
         "checks": {"y_true": _check("y_true", loss.y_true), "y_pred": _check("y_pred", loss.y_pred)},
+        "in_blocks": bool(target.steps) and not loss.is_coupled,
+        "uses_scratch": any(item["program"].scratch for item in kernels),
+        "helpers": {name for name in ("_where", "_at") if any(_calls(item["program"], name) for item in kernels)},
+        "block": _block(kernels),
+        "joined": _JOINED,
+        "few": _FEW,
         "sums_to_one": isinstance(loss.y_true, Simplex),
         "rises": any(isinstance(domain, Rising) for domain in (loss.y_true, loss.y_pred)),
         "sum_tolerance": "1e-3",
@@ -439,9 +448,9 @@ def _kernels(
     made = []
     for name, outputs in _KERNELS.items():
         if all(output in kernel.outputs for output in outputs):
-            doubts = arithmetic.extended.get(name)
-            program = _program(kernel, target, outputs, arithmetic)
+            program = _program(kernel, target, outputs, arithmetic, in_steps=not loss.is_coupled)
             shown = ["stable" if output == "value" else output for output in outputs]
+            function = name.removesuffix("_vector_product")
             made.append(
                 {
                     "name": name,
@@ -449,31 +458,62 @@ def _kernels(
                     "arguments": _read_by(program, loss),
                     "program": program,
                     "latex": [latex[output] for output in shown if output in latex],
-                    "is_extended": doubts == (),
+                    "is_extended": arithmetic.extended.get(name) == (),
                     "is_paired": name in arithmetic.paired,
-                    "is_doubled": name.removesuffix("_vector_product") in arithmetic.doubled,
-                    "parts": outputs if len(outputs) > 1 and arithmetic.changes(outputs) else (),
+                    "is_doubled": not arithmetic.doubled.isdisjoint((*outputs, function)),
+                    "parts": outputs if _is_of_parts(target, outputs, arithmetic) else (),
                     "widened": _widened(program, loss),
-                    "doubts": [_doubt(doubt, kernel, name) for doubt in doubts or ()],
+                    "outputs": outputs,
+                    "doubts": {
+                        output: [_doubt(doubt, kernel, output) for doubt in arithmetic.extended[output]]
+                        for output in outputs
+                        if arithmetic.extended.get(output)
+                    },
                 }
             )
-            if doubts:
+            if len(outputs) == 1 and arithmetic.extended.get(name):
                 program = _extended(kernel, target, name)
                 widened = _widened(program, loss)
                 made[-1]["exactly"] = {"program": program, "widened": widened, "arguments": _read_by(program, loss)}
     return made
 
 
+def _block(kernels: list[dict[str, Any]]) -> int:
+    """The power of two of the entries of a block: few enough for a core's cache, enough to be worth the calls."""
+    most = max(item["program"].scratch for item in kernels)
+    return max(14 if most < 12 else 13, min(16, (_SCRATCH // (most or 8)).bit_length() - 1))
+
+
+def _calls(program: Program, name: str) -> bool:
+    """Whether a program calls a function of the module."""
+    texts = [*(line.code for line in program.lines), *program.results]
+    inner = [line.rows for line in program.lines if line.rows is not None]
+    return any(f"{name}(" in text for text in texts) or any(_calls(rows, name) for rows in inner)
+
+
 def _read_by(program: Program, loss: Loss) -> list[str]:
     return [item for item in (*_kernel_arguments(loss), "vector", "row_weight") if item in program.inputs]
 
 
-def _program(kernel: Kernel, target: Target, outputs: tuple[str, ...], arithmetic: Arithmetic) -> Program:
+def _is_of_parts(target: Target, outputs: tuple[str, ...], arithmetic: Arithmetic) -> bool:
+    """Whether several outputs are computed one by one: their numbers differ too much for common steps."""
+    if len(outputs) == 1:
+        return False
+    if not target.steps:
+        return arithmetic.changes(outputs)
+    return any(output in arithmetic.paired or arithmetic.extended.get(output) == () for output in outputs)
+
+
+def _program(
+    kernel: Kernel, target: Target, outputs: tuple[str, ...], arithmetic: Arithmetic, *, in_steps: bool
+) -> Program:
     """The program in the numbers that these outputs are computed in, as long as none is in doubt."""
     if arithmetic.extended.get(outputs[0]) == ():
         return _extended(kernel, target, outputs[0])
     if len(outputs) == 1 and outputs[0] in arithmetic.paired and target.pairs is not None:
         return emit(pair_kernel(kernel, outputs[0]), target.pairs, *outputs)
+    if in_steps and goes_by_steps(kernel, target, *outputs):
+        return emit_steps(kernel, target, *outputs)
     return emit(kernel, target, *outputs)
 
 
@@ -489,16 +529,16 @@ def _widened(program: Program, loss: Loss) -> list[str]:
 
 def _doubt(doubt: Doubt, kernel: Kernel, function: str) -> str:
     """The test in Python, one for each result: an entry in doubt puts the sum over it in doubt."""
-    test = _test(doubt)
+    test = _test(doubt, function)
     per_entry = {value.name for value in kernel.values if value.kind in ("element", "flag")}
     result = kernel.outputs.get(function)
     per_row = result is not None and kernel.has_axis and kernel.values[result].kind == "row"
     return f"({test}).any(axis=-1, keepdims=True)" if per_row and doubt.name in per_entry else test
 
 
-def _test(doubt: Doubt) -> str:
+def _test(doubt: Doubt, function: str) -> str:
     """Whether a value is outside its limits; an input that is 0 passes."""
-    name = "in_floats" if doubt.name == "result" else doubt.name
+    name = function if doubt.name == "result" else doubt.name
     test = f"_is_outside({name}, {_power_of_two(doubt.lower)}, {_power_of_two(doubt.upper)})"
     return f"{test} & ({name} != 0)" if name in ("y_true", "y_pred") else test
 

@@ -424,10 +424,14 @@ def exp_difference(lowering: Lowering, node: Expr) -> int:
     """
     a, y, b = node.args
     weight = lowering.lower(y)
-    gap, is_near = _distance_from_zero(lowering, a - b, weight)
     scale = weight if b == 0 else lowering.lower(atoms.xexpy(y, b))
-    near = lowering.apply("multiply", scale, lowering.apply("expm1", gap))
     far = lowering.apply("subtract", lowering.lower(sympy.exp(a)), scale)
+    is_positive = lowering.apply("less", lowering.constant(0), weight)
+    quarter = lowering.apply("multiply", scale, lowering.constant(Fraction(1, 4)))
+    is_far = lowering.apply("less", quarter, lowering.apply("absolute", far))  # not where both leave the floats
+    is_near = lowering.apply("logical_and", is_positive, lowering.apply("logical_not", is_far), name="is_near")
+    gap, _ = _distance_from_zero(lowering, a - b, weight)
+    near = lowering.apply("multiply", scale, lowering.apply("expm1", gap))
     return lowering.apply("select", is_near, near, far)
 
 
@@ -459,26 +463,30 @@ def exp_minus_product(lowering: Lowering, node: Expr) -> int:
 
 
 def sigmoid_minus_label(lowering: Lowering, node: Expr) -> int:
-    """``±(m - n e)/(1 + e)`` with ``e = exp(-|x|)`` and m, n the label and its complement, in the order of the sign.
+    """``(n a - m b)/(1 + e)`` with m, n the label and its complement, ``e = exp(-|x|)``, a and b 1 and e by the sign.
 
-    Near x = 0 the dividend is ``(m - n) - n expm1(-|x|)``: exact where the label is a half.
+    Near x = 0 the dividend is ``(n - m) ± e1``, with expm1(-|x|) times m or n, for labels that are neither 0 nor 1:
+    exact where the label is a half.
     """
     x, label = node.args
-    decay = _decay(lowering, x)
+    decay, one = _decay(lowering, x), lowering.constant(1)
     is_negative = lowering.apply("less", lowering.lower(x), lowering.constant(0), name="is_negative")
     parts = (lowering.lower(label), lowering.lower(1 - label))
-    major = lowering.apply("select", is_negative, *parts, name="major")
-    minor = lowering.apply("select", is_negative, *parts[::-1], name="minor")
+    rising = lowering.apply("select", is_negative, decay, one)
+    falling = lowering.apply("select", is_negative, one, decay)
+    far = lowering.apply(
+        "subtract", lowering.apply("multiply", parts[1], rising), lowering.apply("multiply", parts[0], falling)
+    )
     size = lowering.apply("absolute", lowering.lower(x))
-    is_small = lowering.apply("less_equal", size, lowering.constant(Fraction(1, 2)), name="is_small")
+    is_small = lowering.apply("less_equal", size, lowering.constant(Fraction(1, 2)))
+    is_between = lowering.apply("less", lowering.constant(0), lowering.apply("multiply", *parts))
+    is_near = lowering.apply("logical_and", is_small, is_between, name="is_near")
     loss_of_decay = lowering.apply("expm1", lowering.apply("negate", size))
     tilt = lowering.lower(lowering.tilt_of(label, sympy.Integer(2)) or 1 - 2 * label)
-    tilt = lowering.apply("select", is_negative, lowering.apply("negate", tilt), tilt, name="tilt")
-    near = lowering.apply("subtract", tilt, lowering.apply("multiply", minor, loss_of_decay))
-    far = lowering.apply("subtract", major, lowering.apply("multiply", minor, decay))
-    bottom = lowering.apply("add", lowering.constant(1), decay)
-    excess = lowering.apply("divide", lowering.apply("select", is_small, near, far), bottom, name="excess")
-    return lowering.apply("select", is_negative, lowering.apply("negate", excess), excess)
+    side = lowering.apply("select", is_negative, parts[1], lowering.apply("negate", parts[0]))
+    near = lowering.apply("add", tilt, lowering.apply("multiply", side, loss_of_decay))
+    bottom = lowering.apply("add", one, decay)
+    return lowering.apply("divide", lowering.apply("select", is_near, near, far, name="excess"), bottom)
 
 
 def sigmoid_contrast(lowering: Lowering, node: Expr) -> int:
@@ -493,6 +501,22 @@ def sigmoid_contrast(lowering: Lowering, node: Expr) -> int:
     near = lowering.apply("multiply", second, lowering.apply("expm1", gap))
     far = lowering.apply("subtract", lowering.lower(p * atoms.sigmoid(x)), second)
     return lowering.apply("select", is_near, near, far)
+
+
+def labelled_softplus(lowering: Lowering, node: Expr) -> int:
+    """``log1p(exp(-|x|))``, and the part of ``|x|`` that the label or its complement has."""
+    x, label = node.args
+    zero = lowering.constant(0)
+    score = lowering.lower(x)
+    tail = lowering.apply("log1p", _decay(lowering, x), name="tail")
+    below = lowering.apply("maximum", lowering.apply("negate", score), zero)
+    above = lowering.apply("maximum", score, zero)
+    line = lowering.apply(
+        "add",
+        lowering.apply("multiply", lowering.lower(label), below),
+        lowering.apply("multiply", lowering.lower(1 - label), above),
+    )
+    return lowering.apply("add", line, tail)
 
 
 def difference(lowering: Lowering, node: Expr) -> int:
@@ -835,6 +859,9 @@ FORMS: Mapping[type[Basic], Form] = {
     ),
     atoms.sigmoid_minus_label: Form(
         sigmoid_minus_label, "sigmoid(x) - c cancels for a right prediction: both labels weighted apart"
+    ),
+    atoms.labelled_softplus: Form(
+        labelled_softplus, "log(1 + exp(x)) overflows for large x, and is 0 for very negative ones"
     ),
     atoms.sigmoid_contrast: Form(
         sigmoid_contrast, "p sigmoid(x) - q sigmoid(-x) cancels where they are close: expm1 of their distance there"

@@ -72,13 +72,10 @@ class BriefLowering(Lowering):
         return False
 
     def _piecewise(self, expression: sympy.Piecewise) -> int:
-        """Where ``|x| <= c``: x, else ``c sign(x)``, is x cut off; 1, else ``c/|x|``, is the smaller of the two."""
+        """1 where ``|x| <= c``, else ``c/|x|``, is the smaller of the two."""
         inside, outside = expression.args[0], expression.args[-1].expr
         if len(expression.args) == 2 and isinstance(inside.cond, GreaterThan | LessThan):
             bound, size = inside.cond.gts, inside.cond.lts
-            if size == atoms.magnitude(inside.expr) and outside == bound * atoms.sign_of(inside.expr):
-                most = self.lower(bound)
-                return self.apply("clip", self.lower(inside.expr), self.apply("negate", most), most)
             if isinstance(size, atoms.magnitude) and inside.expr == 1 and outside == bound / size:
                 return self.apply("minimum", self.lower(outside), self.constant(1))
         return super()._piecewise(expression)

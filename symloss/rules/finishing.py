@@ -13,6 +13,7 @@ from symloss.atoms import (
     hypotenuse_gain,
     hypotenuse_leg,
     hypotenuse_unit,
+    labelled_softplus,
     one_minus_over,
     over,
     perpendicular,
@@ -22,6 +23,7 @@ from symloss.atoms import (
     sigmoid_contrast,
     sigmoid_minus_label,
     softmax_minus_label,
+    softplus,
     tangent_h,
     unit_rest,
     xexpy,
@@ -215,6 +217,21 @@ def _sigmoids_of_both_labels(node: Expr) -> Expr | None:
             label = -second / sigmoid(-share.args[0])
             if not label.has(sigmoid) and not label.is_number and sympy.expand(first / share + label) == 1:
                 return sigmoid_minus_label(share.args[0], label)
+    return None
+
+
+def _softplus_of_both_labels(node: Expr) -> Expr | None:
+    """``c softplus(-x) + (1 - c) softplus(x)`` has one ``log1p`` in common, and no two roundings of its factor 1."""
+    if not isinstance(node, sympy.Add) or len(node.args) != 2:
+        return None
+    for first, second in (node.args, node.args[::-1]):
+        found = [factor for factor in sympy.Mul.make_args(first) if isinstance(factor, softplus)]
+        if len(found) == 1 and not found[0].args[0].could_extract_minus_sign():
+            x = found[0].args[0]
+            label = second / softplus(-x)
+            is_label = not label.has(softplus) and not label.is_number
+            if is_label and sympy.expand(first / found[0] + label) == 1:
+                return labelled_softplus(x, label)
     return None
 
 
@@ -441,6 +458,13 @@ RULES = (
         "(1 - c) sigmoid(x) - c sigmoid(-x) cancels at x = 0 for a label of 1/2",
         "sigmoid(x) + sigmoid(-x) = 1",
         lambda: (1 - _a / 9) * sigmoid(_x) - _a / 9 * sigmoid(-_x),
+    ),
+    Rule(
+        "softplus of both labels",
+        _softplus_of_both_labels,
+        "c + (1 - c) is rounded twice",
+        "c softplus(-x) + (1 - c) softplus(x) = c max(-x, 0) + (1 - c) max(x, 0) + log(1 + e^-|x|)",
+        lambda: _a / 9 * softplus(-_x) + (1 - _a / 9) * softplus(_x),
     ),
     Rule(
         "contrast of sigmoids",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from symloss.errors import UnsupportedError
 from symloss.targets.boosters import CATBOOST, LIGHTGBM, XGBOOST
 from symloss.targets.numpy import NUMPY
-from symloss.targets.target import Library, Spelling, Target
+from symloss.targets.target import Library, Spelling, Step, Target
 from symloss.targets.tensorflow import TENSORFLOW
 
 TARGETS: dict[str, Target] = {target.name: target for target in (NUMPY, TENSORFLOW, XGBOOST, LIGHTGBM, CATBOOST)}
 
-__all__ = ["TARGETS", "Library", "Spelling", "Target", "find"]
+__all__ = ["TARGETS", "Library", "Spelling", "Step", "Target", "find"]
 
 
 def find(name: str) -> Target:

@@ -7,7 +7,7 @@ from symloss.targets.target import Library, Target
 
 
 def _objectives_of(name: str, library: Library) -> Target:
-    return replace(NUMPY, name=name, extended=None, pairs=None, library=library)
+    return replace(NUMPY, name=name, steps={}, extended=None, pairs=None, library=library)
 
 
 XGBOOST = _objectives_of(

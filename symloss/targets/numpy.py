@@ -1,6 +1,17 @@
 """NumPy's spelling of the kernel."""
 
-from symloss.targets.target import ARITHMETIC, PRODUCT, Spelling, Target, calls, compare, in_sorted_order, infix, method
+from symloss.targets.target import (
+    ARITHMETIC,
+    PRODUCT,
+    Spelling,
+    Step,
+    Target,
+    calls,
+    compare,
+    in_sorted_order,
+    infix,
+    method,
+)
 
 _IS_LABEL = Spelling("np.arange({0}.shape[-1]) == {1}", compare("==").binds, (6, 3))
 
@@ -65,6 +76,49 @@ _PAIRS = _of_wide_numbers(
     binade=Spelling("_pair_binade({0})"),
     smallest_normal=Spelling("np.finfo(np.float64).tiny"),
 )
+
+
+def _ufuncs(**names: str) -> dict[str, Step]:
+    """NumPy's functions of one array."""
+    return {operation: Step(f"np.{name}({{0}}, out={{out}})") for operation, name in names.items()}
+
+
+_STEPS = {
+    "add": Step("np.add({0}, {1}, out={out})", "+=", commutes=True),
+    "subtract": Step("np.subtract({0}, {1}, out={out})", "-="),
+    "multiply": Step("np.multiply({0}, {1}, out={out})", "*=", commutes=True),
+    "divide": Step("np.divide({0}, {1}, out={out})", "/="),
+    "power": Step("np.power({0}, {1}, out={out})"),
+    "maximum": Step("np.maximum({0}, {1}, out={out})"),
+    "minimum": Step("np.minimum({0}, {1}, out={out})"),
+    "clip": Step("np.clip({0}, {1}, {2}, out={out})"),
+    "select": Step(
+        "_where({0}, {1}, {2}, {out}, {further})",
+        kept=(2,),
+        further=1,
+        indicator="np.multiply({0}, 1, out={out}, dtype=y_pred.dtype)",
+    ),
+    "log": Step("_log({0}, {out})"),
+    "sum_error": Step("_sum_error({0}, {1}, {out}, {further})", kept=(0, 1), further=2),
+    **_ufuncs(
+        negate="negative",
+        absolute="abs",
+        sign="sign",
+        sqrt="sqrt",
+        exp="exp",
+        expm1="expm1",
+        log1p="log1p",
+        sin="sin",
+        cos="cos",
+        tan="tan",
+        arcsin="arcsin",
+        arccos="arccos",
+        arctan="arctan",
+        sinh="sinh",
+        cosh="cosh",
+        tanh="tanh",
+    ),
+}
 
 NUMPY = Target(
     name="numpy",
@@ -139,6 +193,7 @@ NUMPY = Target(
         **in_sorted_order(),
     },
     indicator="{0}.astype(y_pred.dtype)",
+    steps=_STEPS,
     extended=_EXTENDED,
     pairs=_PAIRS,
 )

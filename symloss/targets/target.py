@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from symloss.kernel import KEYED, OPERATIONS
 
@@ -40,6 +40,23 @@ def method(text: str) -> Spelling:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A call that writes its result into an array: a format string over the operands, ``out`` and ``further`` arrays.
+
+    ``augmented`` is the operator that writes over the first operand, or, where the operation ``commutes``, over either;
+    the result must not overwrite the operands that are ``kept``; ``indicator`` is the call where a choice is 1 or 0.
+    """
+
+    text: str
+    augmented: str = ""
+    commutes: bool = False
+    kept: tuple[int, ...] = ()
+    further: int = 0
+    indicator: str = ""
+    binds: int = CALL
+
+
+@dataclass(frozen=True)
 class Library:
     """A boosting library: its name, its oldest version, and what it calls things.
 
@@ -71,6 +88,7 @@ class Target:
     ``reciprocal`` a division of what was divided before, where a compiler would merge the two divisors into one product
     that leaves the floats; ``inexact_constant`` a number that no float is, from the nearest float and what that lacks;
     ``joins_rows`` tells whether its templates have ``_row_by_row``, for intermediates of more dimensions than inputs;
+    ``steps`` spell operations on arrays as calls that write into others, where a target's functions are given some;
     ``extended`` and ``pairs`` spell the operations on numbers of twice the digits, where a target has them;
     ``library`` is what its modules must know of a boosting library, where they are objectives rather than functions.
     """
@@ -86,6 +104,7 @@ class Target:
     new_dimension: str = "np.newaxis"
     infinity: str = "np.inf"
     joins_rows: bool = False
+    steps: Mapping[str, Step] = field(default_factory=dict)
     extended: Target | None = None
     pairs: Target | None = None
     library: Library | None = None
