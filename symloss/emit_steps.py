@@ -5,6 +5,7 @@ Memory for new arrays is what simple steps cost most; a step that writes over wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, count
@@ -15,6 +16,7 @@ from symloss.kernel import Apply, Constant, Input, Kernel, Value
 from symloss.targets import Step, Target
 from symloss.targets.target import CALL
 
+_LETTERS = ascii_lowercase.replace("l", "")  # which is easily taken for 1
 _COSTLY = frozenset(
     {"exp", "expm1", "log", "log1p", "power", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"}
 )
@@ -59,12 +61,37 @@ def _with_exceptions(order: list[int], exceptions: Mapping[int, _Exception]) -> 
     return whole
 
 
+def _without_unread(lines: tuple[Line, ...], results: tuple[str, ...]) -> tuple[Line, ...]:
+    """The lines whose names are read: an exception knows its flag, and what chose by it may read less."""
+    read = set(_words(" ".join(results)))
+    kept: list[Line] = []
+    for line in reversed(lines):
+        if line.name and line.name.isidentifier() and line.name not in read:
+            continue
+        kept.append(line if line.rows is None else replace(line, rows=_without_unread_rows(line.rows)))
+        inner = () if kept[-1].rows is None else kept[-1].rows.lines
+        read |= {word for item in (line, *inner) for word in _words(item.code)}
+        read |= {word for item in inner for word in _words(item.name)}
+    return tuple(reversed(kept))
+
+
+def _without_unread_rows(rows: Program) -> Program:
+    """The same below a condition, where the results are entries of arrays."""
+    written = tuple(line.name for line in rows.lines if not line.name.isidentifier())
+    return replace(rows, lines=_without_unread(rows.lines, written))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
+
+
 class _StepEmitter(Emitter):
     """Arrays have letters. A letter is free again after the last step that reads what it holds."""
 
     def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...]) -> None:
         super().__init__(kernel, target, outputs)
         positions = [position for position in self.order if isinstance(position, int)]
+        self.whole: dict[int, bool] = {}
         self.readers: dict[int, list[int]] = {position: [] for position in positions}
         for position in positions:
             for operand in set(self._operands(position)):
@@ -76,7 +103,7 @@ class _StepEmitter(Emitter):
         self.order = list(order)
         self.places = {position: place for place, position in enumerate(whole)}
         self.last = self._last_reads()
-        names = chain(ascii_lowercase, map("scratch_{}".format, count(1)))
+        names = chain(_LETTERS, map("scratch_{}".format, count(1)))
         self.unused = (name for name in names if name not in self.taken)
         self.letters: list[str] = []  # all there are
         self.free: list[str] = []  # the one that was freed last comes last: it is still in the cache
@@ -85,6 +112,7 @@ class _StepEmitter(Emitter):
 
     def program(self) -> Program:
         made = super().program()
+        made = replace(made, lines=_without_unread(made.lines, made.results))
         if not self.letters:
             return made
         letters = sorted(self.letters)
@@ -99,7 +127,7 @@ class _StepEmitter(Emitter):
     def _step(self, position: int) -> Step | None:
         """How a value is written into memory; None for numbers, flags, rows and what can only be a new array."""
         value = self.kernel.values[position]
-        if not isinstance(value.definition, Apply) or value.kind != "element":
+        if not isinstance(value.definition, Apply) or value.kind != "element" or not self._is_whole(position):
             return None
         return self.target.steps.get(value.definition.operation)
 
@@ -195,9 +223,11 @@ class _StepEmitter(Emitter):
         value = self.kernel.values[position]
         flag = self._named(self._operands(position)[0])
         usual = self._named(exception.usual)
-        condition, holds = (f"{flag}.any()", flag) if exception.is_chosen else (f"not {flag}.all()", f"(~{flag})")
+        condition, holds = (f"{flag}.any()", flag) if exception.is_chosen else (f"not {flag}.all()", f"~{flag}")
         if not self._is_whole(self._operands(position)[0]):
             holds = f"np.broadcast_to({holds}, y_pred.shape)"
+        elif not exception.is_chosen:
+            holds = f"({holds})"
         inner = self._inner(exception, self._operands(position)[0])
         written = Line(f"{usual}[places]", inner.results[0], inner.notes)
         lines = (Line("places", f"{holds}.nonzero()"), *inner.lines, written)
@@ -207,7 +237,7 @@ class _StepEmitter(Emitter):
         self.pending[position] = (value.note,) if value.note else ()
         self.texts[position] = self.texts[exception.usual]
         name = self._name_of_output(position) or value.name
-        if name or usual not in self.shared_names:
+        if not self._is_returned(position) and (name or usual not in self.shared_names):
             fresh = self._free_name(name or self._fallback_name(value))
             self.shared_names |= set() if name else {fresh}
             self._assign(fresh, usual, position)
@@ -258,10 +288,14 @@ class _StepEmitter(Emitter):
 
     def _is_whole(self, position: int) -> bool:
         """Whether a value has an entry for each of the prediction, whatever memory it is in."""
-        value = self.kernel.values[position]
-        if isinstance(value.definition, Input):
-            return value.definition.name in ("y_true", "y_pred") and value.kind == "element"
-        return value.kind in ("element", "flag") and any(map(self._is_whole, self._operands(position)))
+        if position not in self.whole:
+            value = self.kernel.values[position]
+            if isinstance(value.definition, Input):
+                is_whole = value.definition.name in ("y_true", "y_pred", "vector") and value.kind == "element"
+            else:
+                is_whole = value.kind in ("element", "flag") and any(map(self._is_whole, self._operands(position)))
+            self.whole[position] = is_whole
+        return self.whole[position]
 
     def _named(self, position: int) -> str:
         """The name of a value, on a line of its own if it has none."""
@@ -286,8 +320,7 @@ class _StepEmitter(Emitter):
         self.free += reversed(further)
         self.holder[position] = out
         code = self._step_text(step, operands, out, further)
-        is_returned = position in self.output_names and not self.readers[position] and len(self.outputs) == 1
-        if is_returned or self._is_nested(position):
+        if self._is_returned(position) or self._is_nested(position):
             self.texts[position] = (code, step.binds)
             return
         name = self._name_of_output(position) or value.name
@@ -298,6 +331,10 @@ class _StepEmitter(Emitter):
             name = self._free_name(name)
         self._assign(name, code, position)
         self.texts[position] = (name, step.binds)
+
+    def _is_returned(self, position: int) -> bool:
+        """Whether a value is all that the function returns, and needs no name."""
+        return position in self.output_names and not self.readers[position] and len(self.outputs) == 1
 
     def _continues(self, position: int, step: Step) -> bool:
         """Write ``name += other`` where the step overwrites an operand whose name tells nothing that is then wrong."""
@@ -321,6 +358,8 @@ class _StepEmitter(Emitter):
         texts = [self.texts[operand][0] for operand in operands]
         if step.indicator and [self._number(operand) for operand in operands[1:]] == [1, 0]:
             return step.indicator.format(texts[0], out=out)
+        if step.indicator and all(self._number(operand) is not None for operand in operands[1:]):
+            texts[1] = f"y_pred.dtype.type({texts[1]})"  # no operand tells the dtype
         return step.text.format(*texts, out=out, further=", ".join(further))
 
     def _letter(self) -> str:

@@ -33,6 +33,7 @@ from symloss.errors import DeclarationError
 # Names that generated functions, classes and modules need for themselves.
 RESERVED = frozenset(
     {"y_true", "y_pred", "sample_weight", "reduction", "axis", "dtype", "name", "vector", "row_weight"}
+    | {"out", "workers"}
     | {"classes", "from_logits", "offsets", "lists"}
     | {"ignore_class", "np", "tf", "keras", "self", "call", "get_config", "from_config"}
     | {"with_gradient", "with_hessian", "backward", "in_floats", "doubtful"}
