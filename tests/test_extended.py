@@ -62,7 +62,9 @@ def numbers():
     """The classes and functions as a module has them."""
     names = {"np": np}
     for template in ("exact", "special", "pairs", "extended"):
-        text = render(f"numpy/{template}.jinja", operations=OPERATIONS, paired=OPERATIONS, extended=OPERATIONS, uses_scratch=False)
+        text = render(
+            f"numpy/{template}.jinja", operations=OPERATIONS, paired=OPERATIONS, extended=OPERATIONS, uses_scratch=False
+        )
         exec(compile(text, template, "exec"), names)
     return names
 

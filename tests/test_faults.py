@@ -49,10 +49,17 @@ def _lost_term(text, function):
     body = text[start:end]
     lines = body.split("\n")
     for number in range(len(lines) - 1, 0, -1):
-        match = re.search(r"^(\s+(?:\w+ =|return) .*?[\w)\]]) [-+] [^=]*$", lines[number])
-        if match and ".. math" not in lines[number] and match.group(1).count("(") == match.group(1).count(")"):
-            lines[number] = match.group(1)
-            return text[:start] + "\n".join(lines) + text[end:]
+        sum_ = re.search(r"^(\s+(?:\w+ =|return) .*?[\w)\]]) [-+] [^=]*$", lines[number])
+        step = re.search(r"^(.*np\.(?:add|subtract)\(\w+, )\w+(, out=.*)$", lines[number])
+        if sum_ and ".. math" not in lines[number] and sum_.group(1).count("(") == sum_.group(1).count(")"):
+            lines[number] = sum_.group(1)
+        elif step:
+            lines[number] = f"{step.group(1)}0{step.group(2)}"
+        elif re.search(r"^\s+\w+ [-+]= ", lines[number]):
+            del lines[number]
+        else:
+            continue
+        return text[:start] + "\n".join(lines) + text[end:]
     return None
 
 
@@ -89,14 +96,17 @@ MATHEMATICAL = {
 }
 KERAS_OR_NUMPY = {
     "numpy": {
-        "ignored weight": ("self.sample_weight = self.weights(sample_weight)", "self.sample_weight = None"),
-        "sum for mean": ("return rows.mean().astype(self.dtype)", "return rows.sum().astype(self.dtype)"),
-        "mean by count, not by weights": ("return sample_weight / total", "return sample_weight / sample_weight.size"),
-        "gradient of the sum for the mean": (
-            'if self.reduction == "mean":\n            return derivative /',
-            "if False:\n            return derivative /",
+        "ignored weight": (
+            "self.sample_weight = None if sample_weight is None else self.weights(sample_weight)",
+            "self.sample_weight = None",
         ),
-        "weights squared": ("value * self.sample_weight)", "value * self.sample_weight * self.sample_weight)"),
+        "sum for mean": ("total = total / self.count", "total = 1.0 * total"),
+        "mean by count, not by weights": (
+            "self.total = float(sample_weight.sum(dtype=np.float64))",
+            "self.total = float(sample_weight.size)",
+        ),
+        "gradient of the sum for the mean": ('elif self.reduction == "mean":', "elif False:"),
+        "weights squared": ("value = _weighted(value, weight)", "value = _weighted(value, weight * weight)"),
     },
     "tensorflow": {
         "ignored weight": (
@@ -116,7 +126,8 @@ def _is_zero(text, function):
     """A derivative that is zero everywhere has no sign and no factor."""
     start = text.index(f"def _{function}(")
     end = text.index("\n\n\n", start)
-    return "full_like(y_pred, 0)" in text[start:end] or "zeros_like(y_pred) + 0.0" in text[start:end]
+    zeros = ("full_like(y_pred, 0)", "zeros_like(y_pred) + 0.0", "return 0\n")
+    return any(zero in text[start : end + 1] for zero in zeros)
 
 
 def _same_numbers(original, changed, name):
@@ -158,7 +169,7 @@ def _kernel_result(kernel, name, target):
         "y_true": y_true,
         "y_pred": y_pred,
         "vector": np.linspace(-1, 2, y_pred.size).reshape(y_pred.shape),
-        **keywords,
+        **{key: np.asarray(value)[()] for key, value in keywords.items()},
     }
     given = {key: value for key, value in given.items() if key in inspect.signature(kernel).parameters}
     if target == "tensorflow":

@@ -18,7 +18,12 @@ def special():
     """The helpers as a module has them."""
     names = {"np": np}
     for template in ("numpy/exact.jinja", "numpy/special.jinja"):
-        exec(compile(render(template, operations=FUNCTIONS, paired=(), extended=(), uses_scratch=False), template, "exec"), names)
+        exec(
+            compile(
+                render(template, operations=FUNCTIONS, paired=(), extended=(), uses_scratch=False), template, "exec"
+            ),
+            names,
+        )
     return names
 
 
