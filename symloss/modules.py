@@ -464,6 +464,7 @@ def _kernels(
                     "parts": outputs if _is_of_parts(target, outputs, arithmetic) else (),
                     "widened": _widened(program, loss),
                     "outputs": outputs,
+                    "exactly": None,
                     "doubts": {
                         output: [_doubt(doubt, kernel, output) for doubt in arithmetic.extended[output]]
                         for output in outputs
