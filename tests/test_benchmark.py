@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 from tests.conftest import ROOT
+from tests.speed.rivals import TASKS
+from tests.speed.workloads import WORKLOADS
 
 
 def test_the_benchmark_measures_every_cost_that_the_readme_names():
@@ -30,3 +32,46 @@ def test_the_benchmark_measures_every_cost_that_the_readme_names():
     } <= set(measured)
     assert all(row["fastest_s"] <= row["median_s"] <= row["slowest_s"] for row in measured.values())
     assert measured["generate numpy, cold"]["per_loss_s"] == measured["generate numpy, cold"]["median_s"]
+
+
+def test_the_race_runs_and_compares_results_first(tmp_path):
+    """Every loss and task at a small size, as JSON, CSV and a picture; the exit code tells of wrong results."""
+    rivals = "symloss,symloss (2 workers),by hand,lambdify,scikit-learn"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "tests.speed", "--sizes", "2e3", "--dtypes", "float64,float32", "--repeat", "1"),
+            *(
+                "--rivals",
+                rivals,
+                "--json",
+                "--csv",
+                str(tmp_path / "rows.csv"),
+                "--picture",
+                str(tmp_path / "rows.svg"),
+            ),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert {row["rival"] for row in rows} == set(rivals.split(","))
+    assert {(row["workload"], row["task"], row["dtype"]) for row in rows if row["rival"] == "symloss"} == {
+        (name, task, dtype) for name in WORKLOADS for task in TASKS for dtype in ("float64", "float32")
+    }
+    assert all(row["nanoseconds"] > 0 and row["wrong_by"] < 1e-3 for row in rows)
+    assert len((tmp_path / "rows.csv").read_text().splitlines()) == len(rows) + 1
+    assert "<svg" in (tmp_path / "rows.svg").read_text()
+
+
+def test_the_race_names_what_it_does_not_know():
+    """An unknown loss or rival is no empty table."""
+    for arguments in (["hubber"], ["--rivals", "lamdify"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.speed", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert arguments[-1] in done.stderr
+        assert "choose from" in done.stderr

@@ -1,0 +1,1 @@
+"""How fast generated code is, and its rivals: ``python -m tests.speed --help``."""
