@@ -308,22 +308,26 @@ def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> t
             return None
         suffixes = (".tex", "_document.tex") if target == "docs" else (".py",)
         paths = [out / target / f"{form}{suffix}" for form in forms for suffix in suffixes]
-        for path in paths:
-            header = files.read_header(path)
-            if header is None or header.source != digest or header.origin != source.label or files.is_edited(path):
-                return None
+        if not all(files.is_fresh(path, source.label, digest) for path in paths):
+            return None
         found.extend(paths)
     return tuple(found)
 
 
 def _forms_on_disk(source: Source, digest: str, folder: Path) -> tuple[str, ...]:
     """Which forms a fresh product of the source says there are."""
-    likely = [folder / f"{source.path.stem}{suffix}" for suffix in (".py", ".tex")]
-    for path in [*likely, *sorted(folder.glob("*.*"))]:
+    likely = (folder / f"{source.path.stem}{suffix}" for suffix in (".py", ".tex"))
+    everything = (path for listed in (likely, _listed(folder)) for path in listed)
+    for path in everything:
         header = files.read_header(path)
         if header is not None and header.origin == source.label and header.source == digest:
             return header.forms
     return ()
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    """The files of a folder, which is listed only where it is looked at."""
+    yield from sorted(folder.glob("*.*"))
 
 
 def _differs(product: Product) -> bool:
