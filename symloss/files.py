@@ -29,6 +29,7 @@ _NOT_THE_COMPILER = {
     "certificates.py",
     "refusals.py",
     "report_text.py",
+    "dask.py",
     "__init__.py",
     "__main__.py",
 }

@@ -296,6 +296,26 @@ def _numpy_pairs(examination: Examination, emitted: NumpyModule, report: Report)
             _close(report, name, part, exact)
 
 
+def _numpy_large_arrays(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+    """A batch repeated until it takes more than one block gives what the batch gives, sample by sample."""
+    block = getattr(emitted.module, "_BLOCK", None)
+    if block is None:
+        return  # all is computed at once
+    points = batch_of(examination, emitted)
+    y_true, y_pred, keywords = arrays(examination.loss, points)
+    times = block // y_pred.size + 2
+    large = {
+        name: np.concatenate([item] * times) if isinstance(item, np.ndarray) else item
+        for name, item in keywords.items()
+    }
+    labels, predictions = np.concatenate([y_true] * times), np.concatenate([y_pred] * times)
+    for name in ("loss", "gradient", "hessian"):
+        function = getattr(emitted.module, name)
+        few = function(y_true, y_pred, reduction="none", **keywords)
+        many = function(labels, predictions, reduction="none", **large)
+        _close(report, f"{name}, more than one block", many, np.concatenate([few] * times), 1e-15)
+
+
 def _vectors_and_products(examination: Examination, points: list[Point]) -> tuple[np.ndarray, np.ndarray]:
     """A vector for every point, the same for all, and the Hessian times it."""
     vector = np.linspace(-1.0, 2.0, len(points[0].y_pred))  # type: ignore[arg-type]
@@ -534,6 +554,7 @@ CHECKS: dict[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {
     "numpy": (
         _numpy_reductions,
         _numpy_pairs,
+        _numpy_large_arrays,
         _numpy_products,
         _against_truth,
         _finite_differences,
