@@ -6,21 +6,17 @@ Memory for new arrays is what simple steps cost most; a step that writes over wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, count
 from string import ascii_lowercase
 
 from symloss.emit import Emitter, Line, Program
 from symloss.kernel import Apply, Constant, Input, Kernel, Value
+from symloss.rare import Rare, Reading, find_rare, in_front
 from symloss.targets import Step, Target
 from symloss.targets.target import CALL
 
 _LETTERS = ascii_lowercase.replace("l", "")  # which is easily taken for 1
-_COSTLY = frozenset(
-    {"exp", "expm1", "log", "log1p", "power", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"}
-)
-_BY_ENTRY = frozenset({"less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"})
 # What makes no array of the size of the arguments, though it has no step.
 _OTHERWISE = frozenset(
     {"less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "is_label", "fill"}
@@ -41,28 +37,8 @@ def emit_steps(kernel: Kernel, target: Target, *outputs: str) -> Program:
     return _StepEmitter(kernel, target, outputs).program()
 
 
-@dataclass(frozen=True)
-class _Exception:
-    """What one ``side`` of a choice alone needs, and the ``usual`` side; whether it is chosen where the flag holds."""
-
-    positions: tuple[int, ...]
-    side: int
-    usual: int
-    is_chosen: bool
-
-
-def _with_exceptions(order: list[int], exceptions: Mapping[int, _Exception]) -> list[int]:
-    """Positions with those of exceptions in front of the choice between them and the rest."""
-    whole: list[int] = []
-    for position in order:
-        if position in exceptions:
-            whole += _with_exceptions(list(exceptions[position].positions), exceptions)
-        whole.append(position)
-    return whole
-
-
 def _without_unread(lines: tuple[Line, ...], results: tuple[str, ...]) -> tuple[Line, ...]:
-    """The lines whose names are read: an exception knows its flag, and what chose by it may read less."""
+    """The lines whose names are read: a rare side knows its flag, and what chose by it may read less."""
     read = set(_words(" ".join(results)))
     kept: list[Line] = []
     for line in reversed(lines):
@@ -90,18 +66,16 @@ class _StepEmitter(Emitter):
 
     def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...]) -> None:
         super().__init__(kernel, target, outputs)
-        positions = [position for position in self.order if isinstance(position, int)]
+        positions = tuple(position for position in self.order if isinstance(position, int))
         self.whole: dict[int, bool] = {}
-        self.readers: dict[int, list[int]] = {position: [] for position in positions}
-        for position in positions:
-            for operand in set(self._operands(position)):
-                self.readers[operand].append(position)
-        self.exceptions = self._find_exceptions(positions)
-        inside = {position: item for item in self.exceptions.values() for position in item.positions}
-        order = [position for position in positions if position not in inside]
-        whole = _with_exceptions(order, self.exceptions)
+        operands = {position: self._operands(position) for position in positions}
+        made = frozenset(self.output_names)
+        self.reading = Reading(kernel, positions, operands, made, lambda position: self._step(position) is not None)
+        self.rare = find_rare(self.reading, frozenset(target.steps))
+        apart = {position for item in self.rare.values() for position in item.positions}
+        order = [position for position in positions if position not in apart]
         self.order = list(order)
-        self.places = {position: place for place, position in enumerate(whole)}
+        self.places = {position: place for place, position in enumerate(in_front(order, self.rare))}
         self.last = self._last_reads()
         names = chain(_LETTERS, map("scratch_{}".format, count(1)))
         self.unused = (name for name in names if name not in self.taken)
@@ -134,7 +108,7 @@ class _StepEmitter(Emitter):
     def _is_nested(self, position: int) -> bool:
         """Whether a step is written within the only one that reads it."""
         definition = self.kernel.values[position].definition
-        readers = self.readers[position]
+        readers = self.reading.readers[position]
         return (
             isinstance(definition, Apply)
             and definition.operation == "negate"
@@ -143,60 +117,15 @@ class _StepEmitter(Emitter):
             and self._step(readers[0]) is not None
             and not self._is_nested(readers[0])
             and position not in self.output_names
-            and readers[0] not in self.exceptions
+            and readers[0] not in self.rare
         )
-
-    def _find_exceptions(self, positions: list[int]) -> dict[int, _Exception]:
-        """The choices of which one side is costly and needed in places only."""
-        found: dict[int, _Exception] = {}
-        inside: set[int] = set()
-        for position in reversed(positions):
-            definition = self.kernel.values[position].definition
-            is_choice = isinstance(definition, Apply) and definition.operation == "select"
-            if is_choice and position not in inside and self._step(position) is not None:
-                sides = (self._exception(position, positions, is_chosen=is_chosen) for is_chosen in (True, False))
-                exception = next((item for item in sides if item is not None), None)
-                if exception is not None:
-                    found[position] = exception
-                    inside |= set(exception.positions)
-        return found
-
-    def _exception(self, choice: int, positions: list[int], *, is_chosen: bool) -> _Exception | None:
-        """What one side of a choice alone reads, where that is costly and the other side can be written over."""
-        flag, chosen, other = self._operands(choice)
-        side, usual = (chosen, other) if is_chosen else (other, chosen)
-        if self._step(usual) is None or usual in self.output_names or self._is_read_after(usual, choice, positions):
-            return None
-        own: set[int] = set()
-        for position in reversed(positions[: positions.index(choice)]):
-            readers = set(self.readers[position]) or {position}
-            is_own = readers <= own or (position == side != flag and readers == {choice})
-            if is_own and position not in self.output_names and self._operands(position):
-                own.add(position)
-        operations = {self._operation(position) for position in own}
-        if operations.isdisjoint(_COSTLY) or not operations <= self.target.steps.keys() | _BY_ENTRY:
-            return None
-        return _Exception(tuple(position for position in positions if position in own), side, usual, is_chosen)
-
-    def _is_read_after(self, position: int, choice: int, positions: list[int]) -> bool:
-        """Whether a value, or what is written where it is used and reads it, is read behind a choice."""
-        return any(
-            positions.index(reader) > positions.index(choice)
-            or (self._step(reader) is None and self._is_read_after(reader, choice, positions))
-            for reader in self.readers[position]
-            if reader != choice
-        )
-
-    def _operation(self, position: int) -> str:
-        definition = self.kernel.values[position].definition
-        return definition.operation if isinstance(definition, Apply) else ""
 
     def _last_reads(self) -> dict[int, int]:
         """The place of the last line that reads a value, itself or within what is written where it is used."""
         last: dict[int, int] = {}
         for position in reversed(list(self.places)):
             reads = [len(self.places)] if position in self.output_names else []
-            for reader in self.readers[position]:
+            for reader in self.reading.readers[position]:
                 is_line = self._step(reader) is not None and not self._is_nested(reader)
                 reads.append(self.places[reader] if is_line else max(self.places[reader], last[reader]))
             last[position] = max(reads, default=self.places[position])
@@ -210,32 +139,31 @@ class _StepEmitter(Emitter):
 
     def _write(self, position: int) -> None:
         step = self._step(position)
-        if position in self.exceptions:
-            self._write_exception(position, self.exceptions[position])
+        if position in self.rare:
+            self._write_rare(position, self.rare[position])
         elif step is None:
             super()._write(position)
         else:
             self._write_step(position, step)
         self._release(self.places[position])
 
-    def _write_exception(self, position: int, exception: _Exception) -> None:
-        """Write the usual side, and over it, in the places where there are any, the exception."""
+    def _write_rare(self, position: int, rare: Rare) -> None:
+        """Write over the usual side, in the places where there are any, the rare one."""
         value = self.kernel.values[position]
-        flag = self._named(self._operands(position)[0])
-        usual = self._named(exception.usual)
-        condition, holds = (f"{flag}.any()", flag) if exception.is_chosen else (f"not {flag}.all()", f"~{flag}")
-        if not self._is_whole(self._operands(position)[0]):
+        flag, usual = self._named(rare.flag), self._named(rare.usual)
+        condition, holds = (f"{flag}.any()", flag) if rare.is_chosen else (f"not {flag}.all()", f"~{flag}")
+        if not self._is_whole(rare.flag):
             holds = f"np.broadcast_to({holds}, y_pred.shape)"
-        elif not exception.is_chosen:
+        elif not rare.is_chosen:
             holds = f"({holds})"
-        inner = self._inner(exception, self._operands(position)[0])
+        inner = self._inner(rare)
         written = Line(f"{usual}[places]", inner.results[0], inner.notes)
         lines = (Line("places", f"{holds}.nonzero()"), *inner.lines, written)
         self.lines.append(Line("", condition, rows=Program(lines, (), frozenset())))
-        self._release(self.places[position], kept={exception.usual})
-        self.holder[position] = self.holder.pop(exception.usual)
+        self._release(self.places[position], kept={rare.usual})
+        self.holder[position] = self.holder.pop(rare.usual)
         self.pending[position] = (value.note,) if value.note else ()
-        self.texts[position] = self.texts[exception.usual]
+        self.texts[position] = self.texts[rare.usual]
         name = self._name_of_output(position) or value.name
         if not self._is_returned(position) and (name or usual not in self.shared_names):
             fresh = self._free_name(name or self._fallback_name(value))
@@ -243,8 +171,8 @@ class _StepEmitter(Emitter):
             self._assign(fresh, usual, position)
             self.texts[position] = (fresh, CALL)
 
-    def _inner(self, exception: _Exception, flag: int) -> Program:
-        """The program of an exception for the entries at its places, where the flag is known."""
+    def _inner(self, rare: Rare) -> Program:
+        """The program of a rare side for the entries at its places, where the flag is known."""
         values: list[Value] = []
         moved: dict[int, int] = {}
         lines: list[Line] = []
@@ -253,34 +181,34 @@ class _StepEmitter(Emitter):
             if position not in moved:
                 value = self.kernel.values[position]
                 definition = value.definition
-                if self._operation(position) == "select" and self._operands(position)[0] == flag:
-                    moved[position] = move(self._operands(position)[1 if exception.is_chosen else 2])
+                operation = self.reading.operation(position)
+                if operation == "select" and self._operands(position)[0] == rare.flag:
+                    moved[position] = move(self._operands(position)[1 if rare.is_chosen else 2])
                     return moved[position]
-                if position in exception.positions:
-                    operands = tuple(move(operand) for operand in self._operands(position))
-                    definition = Apply(self._operation(position), operands)
+                if position in rare.positions:
+                    definition = Apply(operation, tuple(map(move, self._operands(position))))
                 elif not isinstance(definition, Constant):
-                    definition = Input(self._picked(position, exception, lines), value.kind)
+                    definition = Input(self._picked(position, rare, lines), value.kind)
                 kind = "element" if value.kind == "row" else value.kind
                 values.append(replace(value, definition=definition, kind=kind))
                 moved[position] = len(values) - 1
             return moved[position]
 
-        outputs = {"exception": move(exception.side)}
+        outputs = {"side": move(rare.side)}
         kernel = Kernel(self.kernel.loss, self.kernel.has_axis, tuple(values), outputs)
-        emitter = Emitter(kernel, replace(self.target, joins_rows=False), ("exception",))
+        emitter = Emitter(kernel, replace(self.target, joins_rows=False), ("side",))
         emitter.taken, emitter.noted, emitter.output_names = self.taken, self.noted, {}
         program = emitter.program()
         return replace(program, lines=(*lines, *program.lines))
 
-    def _picked(self, position: int, exception: _Exception, lines: list[Line]) -> str:
-        """What an exception reads of a value: its entries at the places."""
+    def _picked(self, position: int, rare: Rare, lines: list[Line]) -> str:
+        """What a rare side reads of a value: its entries at the places."""
         text, binds = self.texts[position]
         if self.kernel.values[position].kind == "parameter":
             return text if binds == CALL else f"({text})"
         name = self._named(position)
         picked = f"{name}[places]" if self._is_whole(position) else f"_at({name}, places)"
-        uses = sum(self._operands(item).count(position) for item in exception.positions)
+        uses = sum(self._operands(item).count(position) for item in rare.positions)
         if uses == 1:
             return picked
         lines.append(Line(self._free_name(f"{name}_there"), picked))
@@ -334,7 +262,7 @@ class _StepEmitter(Emitter):
 
     def _is_returned(self, position: int) -> bool:
         """Whether a value is all that the function returns, and needs no name."""
-        return position in self.output_names and not self.readers[position] and len(self.outputs) == 1
+        return position in self.output_names and not self.reading.readers[position] and len(self.outputs) == 1
 
     def _continues(self, position: int, step: Step) -> bool:
         """Write ``name += other`` where the step overwrites an operand whose name tells nothing that is then wrong."""
