@@ -14,7 +14,7 @@ are summed chunk by chunk, in one order whatever the number of workers. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -80,7 +80,7 @@ class Functions:
     def inverse_link(self, raw_score: Any) -> Any:
         """The prediction that a raw score stands for."""
         score = _as_dask(raw_score)
-        whole = score if self._axis is None else score.rechunk({score.ndim - 1: -1})
+        whole = score if not self._has_axis else score.rechunk({score.ndim - 1: -1})
         return whole.map_blocks(self.module.inverse_link, dtype=_float_dtype(score.dtype))
 
     def start_value(self, y_true: Any, *, sample_weight: Any = None, **keywords: Any) -> float:
@@ -92,7 +92,7 @@ class Functions:
 
         Raises UnsupportedError for a loss over an axis, ValueError where no finite constant is best.
         """
-        if self._axis is not None:
+        if self._has_axis:
             raise UnsupportedError(
                 f"{self.module.METADATA['name']} is over an axis, whose best constant is a vector; take the "
                 "start_value of the module on a sample of the rows"
@@ -102,9 +102,9 @@ class Functions:
         return _best_constant(self.module, labels, given)
 
     @property
-    def _axis(self) -> str | None:
+    def _has_axis(self) -> bool:
         """Whether samples run over an axis."""
-        return "axis" if hasattr(self.module, "hessian_vector_product") else None
+        return hasattr(self.module, "hessian_vector_product")
 
     def _results(self, names: tuple[str, ...], y_true: Any, y_pred: Any, reduction: str, keywords: Arrays) -> Any:
         if reduction not in ("mean", "sum", "none"):
@@ -121,7 +121,7 @@ class Functions:
         return tuple(_divided(part, total) for part in parts)
 
     def _axis_of(self, scores: Any, keywords: Arrays) -> int | None:
-        if self._axis is None:
+        if not self._has_axis:
             return None
         axis = keywords.get("axis", -1)
         if not -scores.ndim <= axis < scores.ndim:
@@ -163,8 +163,7 @@ def _by_chunk(
     axis: int | None,
 ) -> tuple[Any, ...]:
     """The results of every chunk: arrays in the chunks of the predictions, values summed unless they are kept."""
-    arrays = {name: values for name, values in given.items() if isinstance(values, dask_array.Array)}
-    numbers = {name: values for name, values in given.items() if name not in arrays}
+    arrays, numbers = _apart(given)
     wanted = "none" if reduction == "none" else "sum"
     function = partial(_computed, getattr(module, "_and_".join(names)), tuple(arrays), wanted, numbers)
     blocks = scores.to_delayed()
@@ -190,6 +189,12 @@ def _by_chunk(
         else:
             parts.append(_summed(pieces, dtype))
     return tuple(parts)
+
+
+def _apart(given: Arrays) -> tuple[Arrays, Arrays]:
+    """Dask arrays, and what is the same for every chunk."""
+    arrays = {name: values for name, values in given.items() if isinstance(values, dask_array.Array)}
+    return arrays, {name: values for name, values in given.items() if name not in arrays and values is not None}
 
 
 def _beside(array: Any, shape: tuple[int, ...], axis: int | None) -> np.ndarray:
@@ -259,10 +264,9 @@ def _divided(part: Any, total: Any) -> Any:
 # -- the best constant -------------------------------------------------------------------------------------------------
 
 
-def _best_constant(module: ModuleType, labels: Any, given: Mapping[str, Any]) -> float:
+def _best_constant(module: ModuleType, labels: Any, given: Arrays) -> float:
     """Bracketed by the best constants of chunks, then halved many times in every pass."""
-    arrays = {name: values for name, values in given.items() if isinstance(values, dask_array.Array)}
-    numbers = {name: values for name, values in given.items() if name not in arrays and values is not None}
+    arrays, numbers = _apart(given)
     chunks = list(zip(*(array.to_delayed().ravel() for array in (labels, *arrays.values())), strict=True))
     bests = dask.compute(*(dask.delayed(_chunk_start)(module, tuple(arrays), numbers, *chunk) for chunk in chunks))
     known = sorted(best for best in bests if best is not None)

@@ -12,15 +12,24 @@ from string import ascii_lowercase
 
 from symloss.emit import Emitter, Line, Program
 from symloss.kernel import Apply, Constant, Input, Kernel, Value
-from symloss.rare import Rare, Reading, find_rare, in_front
+from symloss.rare import FLAGS, Rare, Reading, find_rare, in_front
 from symloss.targets import Step, Target
 from symloss.targets.target import CALL
 
 _LETTERS = ascii_lowercase.replace("l", "")  # which is easily taken for 1
 # What makes no array of the size of the arguments, though it has no step.
-_OTHERWISE = frozenset(
-    {"less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "is_label", "fill"}
-    | {"is_first_maximum", "sum_over_axis", "max_over_axis", "take_label", "closeness", "smallest_normal", "axis_size"}
+_OTHERWISE = FLAGS | frozenset(
+    {
+        "is_label",
+        "fill",
+        "is_first_maximum",
+        "sum_over_axis",
+        "max_over_axis",
+        "take_label",
+        "closeness",
+        "smallest_normal",
+        "axis_size",
+    }
     | {"dot", "nearest_part", "missing_part", "binade", "product_error", "relabel"}
 )
 
@@ -79,6 +88,7 @@ class _StepEmitter(Emitter):
         self.last = self._last_reads()
         names = chain(_LETTERS, map("scratch_{}".format, count(1)))
         self.unused = (name for name in names if name not in self.taken)
+        self.at = self._argument("places")  # of the entries that take a rare side
         self.letters: list[str] = []  # all there are
         self.free: list[str] = []  # the one that was freed last comes last: it is still in the cache
         self.holder: dict[int, str] = {}  # the letters of values that are still read
@@ -157,8 +167,8 @@ class _StepEmitter(Emitter):
         elif not rare.is_chosen:
             holds = f"({holds})"
         inner = self._inner(rare)
-        written = Line(f"{usual}[places]", inner.results[0], inner.notes)
-        lines = (Line("places", f"{holds}.nonzero()"), *inner.lines, written)
+        written = Line(f"{usual}[{self.at}]", inner.results[0], inner.notes)
+        lines = (Line(self.at, f"{holds}.nonzero()"), *inner.lines, written)
         self.lines.append(Line("", condition, rows=Program(lines, (), frozenset())))
         self._release(self.places[position], kept={rare.usual})
         self.holder[position] = self.holder.pop(rare.usual)
@@ -207,7 +217,7 @@ class _StepEmitter(Emitter):
         if self.kernel.values[position].kind == "parameter":
             return text if binds == CALL else f"({text})"
         name = self._named(position)
-        picked = f"{name}[places]" if self._is_whole(position) else f"_at({name}, places)"
+        picked = f"{name}[{self.at}]" if self._is_whole(position) else f"_at({name}, {self.at})"
         uses = sum(self._operands(item).count(position) for item in rare.positions)
         if uses == 1:
             return picked

@@ -6,6 +6,7 @@ import linecache
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from types import ModuleType
 from typing import Any
 
@@ -153,6 +154,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "signs": isinstance(loss.y_true, Signs),
         "domains": {"y_true": _spelled(loss.y_true), "y_pred": _spelled(loss.y_pred)},
         "checks": {"y_true": _check("y_true", loss.y_true), "y_pred": _check("y_pred", loss.y_pred)},
+        "block_checks": {"y_true": _check("y_true", loss.y_true, ""), "y_pred": _check("y_pred", loss.y_pred, "")},
         "in_blocks": bool(target.steps) and not loss.is_coupled,
         "uses_scratch": any(item["program"].scratch for item in kernels),
         "helpers": {name for name in ("_where", "_at") if any(_calls(item["program"], name) for item in kernels)},
@@ -380,10 +382,11 @@ def _number(end: float) -> str:
     return str(int(end)) if end == int(end) else repr(end)
 
 
-def _check(name: str, domain: Domain) -> str:
-    """The line that checks an array against its domain."""
-    line = f'_in_domain("{name}", self.{name}, {_limits(domain)})'
-    further = {Signs: f"_are_signs(self.{name})", Rising: f'_are_rising("{name}", self.{name})'}.get(type(domain))
+def _check(name: str, domain: Domain, owner: str = "self.") -> str:
+    """The line that checks an array, or the attribute of its name, against its domain."""
+    array = f"{owner}{name}"
+    line = f'_in_domain("{name}", {array}, {_limits(domain)})'
+    further = {Signs: f"_are_signs({array})", Rising: f'_are_rising("{name}", {array})'}.get(type(domain))
     return line if further is None else f"{line}\n        {further}"
 
 
@@ -451,6 +454,7 @@ def _kernels(
             program = _program(kernel, target, outputs, arithmetic, in_steps=not loss.is_coupled)
             shown = ["stable" if output == "value" else output for output in outputs]
             function = name.removesuffix("_vector_product")
+            results = _free_names(outputs, loss)
             made.append(
                 {
                     "name": name,
@@ -463,11 +467,12 @@ def _kernels(
                     "is_doubled": not arithmetic.doubled.isdisjoint((*outputs, function)),
                     "parts": outputs if _is_of_parts(target, outputs, arithmetic) else (),
                     "widened": _widened(program, loss),
-                    "outputs": outputs,
+                    "results": results,
+                    "names": dict(zip(outputs, results, strict=True)),
                     "exactly": None,
                     "doubts": {
-                        output: [_doubt(doubt, kernel, output) for doubt in arithmetic.extended[output]]
-                        for output in outputs
+                        output: [_doubt(doubt, kernel, output, result) for doubt in arithmetic.extended[output]]
+                        for output, result in zip(outputs, results, strict=True)
                         if arithmetic.extended.get(output)
                     },
                 }
@@ -477,6 +482,15 @@ def _kernels(
                 widened = _widened(program, loss)
                 made[-1]["exactly"] = {"program": program, "widened": widened, "arguments": _read_by(program, loss)}
     return made
+
+
+def _free_names(outputs: tuple[str, ...], loss: Loss) -> tuple[str, ...]:
+    """The names of results, numbered where an argument of the loss has them."""
+    arguments = _kernel_arguments(loss)
+    return tuple(
+        next(name for name in chain([output], (f"{output}_{number}" for number in count(2))) if name not in arguments)
+        for output in outputs
+    )
 
 
 def _block(kernels: list[dict[str, Any]]) -> int:
@@ -528,18 +542,18 @@ def _widened(program: Program, loss: Loss) -> list[str]:
     return [item for item in _read_by(program, loss) if item != "y_true" or not isinstance(loss.y_true, ClassLabel)]
 
 
-def _doubt(doubt: Doubt, kernel: Kernel, function: str) -> str:
+def _doubt(doubt: Doubt, kernel: Kernel, function: str, result_name: str) -> str:
     """The test in Python, one for each result: an entry in doubt puts the sum over it in doubt."""
-    test = _test(doubt, function)
+    test = _test(doubt, result_name)
     per_entry = {value.name for value in kernel.values if value.kind in ("element", "flag")}
     result = kernel.outputs.get(function)
     per_row = result is not None and kernel.has_axis and kernel.values[result].kind == "row"
     return f"({test}).any(axis=-1, keepdims=True)" if per_row and doubt.name in per_entry else test
 
 
-def _test(doubt: Doubt, function: str) -> str:
+def _test(doubt: Doubt, result_name: str) -> str:
     """Whether a value is outside its limits; an input that is 0 passes."""
-    name = function if doubt.name == "result" else doubt.name
+    name = result_name if doubt.name == "result" else doubt.name
     test = f"_is_outside({name}, {_power_of_two(doubt.lower)}, {_power_of_two(doubt.upper)})"
     return f"{test} & ({name} != 0)" if name in ("y_true", "y_pred") else test
 

@@ -14,7 +14,8 @@ from symloss.kernel import Apply, Kernel
 _COSTLY = frozenset(
     {"exp", "expm1", "log", "log1p", "power", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"}
 )
-_BY_ENTRY = frozenset({"less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"})
+# What makes flags of entries, one by one.
+FLAGS = frozenset({"less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not"})
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _rare(reading: Reading, choice: int, entrywise: frozenset[str], *, is_chosen
         if is_own and position not in reading.outputs and reading.operands[position]:
             own.add(position)
     operations = {reading.operation(position) for position in own}
-    if operations.isdisjoint(_COSTLY) or not operations <= entrywise | _BY_ENTRY:
+    if operations.isdisjoint(_COSTLY) or not operations <= entrywise | FLAGS:
         return None
     return Rare(flag, side, usual, is_chosen, tuple(item for item in reading.positions if item in own))
 

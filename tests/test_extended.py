@@ -62,9 +62,7 @@ def numbers():
     """The classes and functions as a module has them."""
     names = {"np": np}
     for template in ("exact", "special", "pairs", "extended"):
-        text = render(
-            f"numpy/{template}.jinja", operations=OPERATIONS, paired=OPERATIONS, extended=OPERATIONS, uses_scratch=False
-        )
+        text = render(f"numpy/{template}.jinja", operations=OPERATIONS, paired=OPERATIONS, extended=OPERATIONS)
         exec(compile(text, template, "exec"), names)
     return names
 

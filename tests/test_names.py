@@ -11,6 +11,10 @@ import sympy
 
 import symloss
 from symloss import ExtraInput, Interval, Loss, Parameter, SymlossError, y_pred, y_true
+from symloss.arithmetic import FLOATS, Arithmetic, Doubt
+from symloss.mathematics import study
+from symloss.measured import bare_text
+from symloss.modules import imported
 from tests.conftest import GENERATED
 
 Y_TRUE, Y_PRED = np.array([1.0, 2.0]), np.array([0.5, 3.0])
@@ -93,3 +97,36 @@ def test_an_extra_input_may_have_the_name_of_anything_in_generated_code(names):
     instance = module.Tried(**given, dtype="float64")
     np.testing.assert_allclose(module.Tried.from_config(instance.get_config())(Y_TRUE, Y_PRED), value.mean())
     np.testing.assert_allclose(module.Tried(dtype="float64")(Y_TRUE, Y_PRED, **given), value.mean())
+
+
+def _near_a_zero(name):
+    """A loss of which one side of a choice is costly, with a parameter of some name."""
+    scale = sympy.Symbol(name, positive=True)
+    return Loss(
+        name="tried",
+        summary="Counts, with a scale.",
+        y_true=Interval(0),
+        expression=scale * (sympy.exp(y_pred) - y_true * y_pred),
+        parameters=[Parameter(scale, 2.0, Interval(0.1, 10), "the scale")],
+    )
+
+
+@pytest.mark.parametrize("name", ["places", "value", "gradient", "hessian"])
+def test_what_entries_need_apart_takes_no_name_of_a_parameter(name):
+    """Neither the places that take a rare side, nor results that are mended where floats are in doubt."""
+    doubts = {output: (Doubt("result", 0.25, 4.0),) for output in ("value", "gradient", "hessian")}
+    rng = np.random.default_rng(0)
+    counts, scores = rng.poisson(1.0, 3000), rng.normal(size=3000)
+    for arithmetic in (FLOATS, Arithmetic(extended=doubts)):
+        results = []
+        for chosen in ("other_name", name):
+            loss = _near_a_zero(chosen)
+            mathematics = study(loss)
+            module = imported(bare_text(mathematics, [mathematics], "numpy", arithmetic), f"tried_{chosen}")
+            given = {chosen: 3.0}
+            results.append([module.loss(counts, scores, **given), module.gradient(counts, scores, **given)])
+            results[-1] += module.loss_and_gradient(counts, scores, **given)
+            results[-1] += module.gradient_and_hessian(counts, scores, **given)
+        assert ".nonzero()" in bare_text(mathematics, [mathematics], "numpy", arithmetic)
+        for one, other in zip(*results, strict=True):
+            np.testing.assert_array_equal(one, other)

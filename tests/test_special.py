@@ -19,9 +19,7 @@ def special():
     names = {"np": np}
     for template in ("numpy/exact.jinja", "numpy/special.jinja"):
         exec(
-            compile(
-                render(template, operations=FUNCTIONS, paired=(), extended=(), uses_scratch=False), template, "exec"
-            ),
+            compile(render(template, operations=FUNCTIONS, paired=(), extended=()), template, "exec"),
             names,
         )
     return names

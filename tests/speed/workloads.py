@@ -154,23 +154,17 @@ WORKLOADS: Mapping[str, Workload] = {
             2 * exp(f / 2) + 2 * y * exp(-f / 2),
             _tweedie,
         ),
-        Workload(
-            "softmax 10",
-            "sparse_categorical_crossentropy_logits",
-            "class",
-            lambda xp, t, s: xp.cross_entropy(t, s),
-            None,
-            _softmax,
-            classes=10,
-        ),
-        Workload(
-            "softmax 1000",
-            "sparse_categorical_crossentropy_logits",
-            "class",
-            lambda xp, t, s: xp.cross_entropy(t, s),
-            None,
-            _softmax,
-            classes=1000,
+        *(
+            Workload(
+                f"softmax {classes}",
+                "sparse_categorical_crossentropy_logits",
+                "class",
+                lambda xp, t, s: xp.cross_entropy(t, s),
+                None,
+                _softmax,
+                classes,
+            )
+            for classes in (10, 1000)
         ),
     )
 }
