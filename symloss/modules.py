@@ -62,6 +62,7 @@ _SUMMARY = (
 )
 _LONGEST_FORMULA = 600  # operations
 _SCRATCH = 2**17  # entries of all arrays that the steps of a block write into: a mebibyte
+_BLOCK_OF_WIDE_NUMBERS = 12  # pairs of floats take some thirty arrays at a time
 _JOINED, _FEW = 4, 1024
 _FORWARD = {
     "identity": ("mean", "the weighted mean of the target"),
@@ -495,6 +496,8 @@ def _free_names(outputs: tuple[str, ...], loss: Loss) -> tuple[str, ...]:
 
 def _block(kernels: list[dict[str, Any]]) -> int:
     """The power of two of the entries of a block: few enough for a core's cache, enough to be worth the calls."""
+    if any(item["is_paired"] or item["is_extended"] for item in kernels):
+        return _BLOCK_OF_WIDE_NUMBERS
     most = max(item["program"].scratch for item in kernels)
     return max(14 if most < 12 else 13, min(16, (_SCRATCH // (most or 8)).bit_length() - 1))
 
