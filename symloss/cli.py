@@ -39,7 +39,7 @@ Targets = Annotated[
     typer.Option(
         "--target",
         "-t",
-        help="numpy, tensorflow, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated.",
+        help="numpy, tensorflow, c, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated.",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds one folder per target.")]
@@ -285,6 +285,53 @@ def _files(count: int) -> str:
 
 
 @app.command(
+    "compile",
+    epilog="Examples: symloss compile huber · symloss compile my_loss.py -o losses · "
+    "symloss compile --compiler clang --flags=-march=native · symloss compile huber --json",
+)
+def compile_losses(
+    names: Names = None,
+    out: Out = Path("generated"),
+    compiler: Annotated[
+        str | None, typer.Option("--compiler", metavar="COMMAND", help="C compiler; default: $CC, else cc, gcc, clang.")
+    ] = None,
+    flags: Annotated[str, typer.Option("--flags", help="Further flags for it, such as -march=native.")] = "",
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Build the C of losses into libraries, which the Python modules beside them call. Generates what is stale.
+
+    Losses that compare samples with each other are not made in C.
+    """
+    import shlex
+
+    from symloss import pipeline
+
+    with _progress("compiling", show=not as_json) as progress:
+        found = list(
+            pipeline.compile_modules(
+                names or [],
+                out,
+                compiler=compiler,
+                flags=tuple(shlex.split(flags)),
+                workers=_processes(workers),
+                progress=progress,
+            )
+        )
+    if as_json:
+        data = [
+            {"loss": item.loss, "library": str(item.library), "threads": item.has_threads, "seconds": item.seconds}
+            for item in found
+        ]
+        typer.echo(json.dumps(data, indent=2))
+        return
+    rows = [
+        [item.loss, str(item.library), "yes" if item.has_threads else "no", f"{item.seconds:.1f}"] for item in found
+    ]
+    _table(["loss", "library", "threads", "seconds"], rows)
+
+
+@app.command(
     epilog="Examples: symloss verify · symloss verify huber -t numpy · symloss verify my_loss.py -o losses --json"
 )
 def verify(
@@ -300,7 +347,7 @@ def verify(
     """
     from symloss import pipeline
 
-    installed = pipeline.installed_targets()
+    installed = pipeline.installed_targets(out)
     targets = _targets(target, tuple(name for name in installed if (out / name).is_dir()) or installed)
     with _progress("verifying", show=not as_json) as progress:
         reports = list(pipeline.verify(names or [], targets, out, workers=_processes(workers), progress=progress))

@@ -61,7 +61,7 @@ class Line:
     """One assignment of generated code, or another ``operator`` such as ``+=``, and what its form avoids.
 
     ``function`` is the head of the function of rows that it calls, and ``rows`` the body of that. Without a name it is
-    the condition under which ``rows`` are run.
+    the condition under which ``rows`` are run. ``kind`` is a number or a flag, where a target declares it.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Line:
     function: str = ""
     rows: Program | None = None
     operator: str = "="
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,10 @@ class FileError(SymlossError):
     """A file could not be read or must not be written."""
 
 
+class CompilerError(SymlossError):
+    """The user's C compiler is not there, or refuses what was generated."""
+
+
 class MissingFrameworkError(SymlossError):
     """An optional framework is needed and not installed."""
 

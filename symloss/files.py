@@ -30,6 +30,7 @@ _NOT_THE_COMPILER = {
     "refusals.py",
     "report_text.py",
     "dask.py",
+    "compile.py",
     "__init__.py",
     "__main__.py",
 }

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 WIDTH = 120
 
 
-def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 0) -> str:
-    """``head(a, b)`` on one line, else the arguments on a line of their own, else one line each."""
+def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 0, last: str = ",") -> str:
+    """``head(a, b)`` on one line, else the arguments on one of their own, else a line each and ``last`` behind."""
     margin = " " * indent
     flat = f"{head}{', '.join(arguments)}{tail}"
     if len(margin + flat) <= WIDTH:
@@ -16,8 +16,13 @@ def call(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 0) 
     inner = f"{margin}    {', '.join(arguments)}"
     if len(inner) <= WIDTH:
         return f"{head}\n{inner}\n{margin}{tail}"
-    lines = "".join(f"{margin}    {argument},\n" for argument in arguments)
-    return f"{head}\n{lines}{margin}{tail}"
+    lines = ",\n".join(f"{margin}    {argument}" for argument in arguments)
+    return f"{head}\n{lines}{last}\n{margin}{tail}"
+
+
+def call_in_c(head: str, arguments: Sequence[str], tail: str = ")", indent: int = 0) -> str:
+    """The same for C, which takes no comma behind the last argument."""
+    return call(head, arguments, tail, indent, last="")
 
 
 def assignment(name: str, code: str, indent: int = 4, operator: str = "=") -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from symloss import certificates
 from symloss.arithmetic import FLOATS, Arithmetic
 from symloss.certificates import Record
+from symloss.compiled_modules import compiled_texts
 from symloss.modules import Mathematics, Provenance, module_text
-from symloss.targets import find
+from symloss.targets import Target, find
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,18 @@ def measured(record: Record, mathematics: Mathematics, siblings: list[Mathematic
 def bare_text(
     mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic = FLOATS
 ) -> str:
-    """The text of a module apart from where it comes from and how it was measured."""
+    """The text of all files of a loss apart from where it comes from and how it was measured."""
     provenance = Provenance("", "", "", (), None, arithmetic)
-    return module_text(mathematics, find(target), provenance, siblings)
+    return "".join(texts(mathematics, find(target), provenance, siblings).values())
+
+
+def texts(
+    mathematics: Mathematics, target: Target, provenance: Provenance, siblings: list[Mathematics]
+) -> dict[str, str]:
+    """The texts of the files of one loss in a target, by their endings."""
+    if target.in_loops:
+        return compiled_texts(mathematics, target, provenance)
+    return {".py": module_text(mathematics, target, provenance, siblings)}
 
 
 def as_record(

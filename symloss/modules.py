@@ -38,7 +38,7 @@ _KERNELS = {
     "prediction": ("prediction",),
     "start_statistic": ("start_statistic",),
 }
-_TITLES = {
+TITLES = {
     "value": "Loss per sample",
     "gradient": "First derivative",
     "hessian": "Second derivative",
@@ -243,7 +243,7 @@ def certificate_lines(certificate: Mapping[str, Any] | None) -> list[str]:
             lines += _sentences(f"{dtype}, {mode}" if mode else dtype, _in_order(functions))
     environment = certificate["environment"]
     libraries = [
-        f"{name} {environment[name.lower()]}" for name in ("NumPy", "TensorFlow") if name.lower() in environment
+        f"{name} {environment[name.lower()]}" for name in ("NumPy", "TensorFlow", "libc") if name.lower() in environment
     ]
     where = f"Measured with {', '.join(libraries)} on {environment['machine']} ({environment['simd']})"
     return [*lines, f"{where}, against {environment['oracle']} on the declaration."]
@@ -459,7 +459,7 @@ def _kernels(
             made.append(
                 {
                     "name": name,
-                    "title": _TITLES[name],
+                    "title": TITLES[name],
                     "arguments": _read_by(program, loss),
                     "program": program,
                     "latex": [latex[output] for output in shown if output in latex],
@@ -571,20 +571,21 @@ def _operations(kernel: Kernel, arithmetic: Arithmetic) -> set[str]:
     special = {"erf", "erfc", "lgamma", "digamma", "trigamma", "tetragamma"}
     wide = _extended_operations(kernel, arithmetic) | _paired_operations(kernel, arithmetic)
     names = [name for name in kernel.outputs if name not in arithmetic.paired and arithmetic.extended.get(name) != ()]
-    return _used(kernel, names) | (wide & special)
+    return used_operations(kernel, names) | (wide & special)
 
 
 def _extended_operations(kernel: Kernel, arithmetic: Arithmetic) -> set[str]:
     """The operations that are computed in extended numbers."""
-    return {item for name in arithmetic.extended for item in _used(extended_kernel(kernel, name), [name])}
+    return {item for name in arithmetic.extended for item in used_operations(extended_kernel(kernel, name), [name])}
 
 
 def _paired_operations(kernel: Kernel, arithmetic: Arithmetic) -> set[str]:
     """The operations that are computed in pairs of floats."""
-    return {item for name in arithmetic.paired for item in _used(pair_kernel(kernel, name), [name])}
+    return {item for name in arithmetic.paired for item in used_operations(pair_kernel(kernel, name), [name])}
 
 
-def _used(kernel: Kernel, outputs: list[str]) -> set[str]:
+def used_operations(kernel: Kernel, outputs: list[str]) -> set[str]:
+    """The operations that some outputs are computed by."""
     definitions = (kernel.values[position].definition for position in kernel.needed_for(*outputs))
     return {item.operation for item in definitions if isinstance(item, Apply)}
 
@@ -615,12 +616,15 @@ def _start(mathematics: Mathematics) -> dict[str, Any]:
         "width": width,
         "bracket": bracket,
         "ends": ", ".join(
-            (_number(_inner(entries.lower, entries.lower_open)), _number(_inner(entries.upper, entries.upper_open, -1)))
+            (
+                _number(inner_end(entries.lower, entries.lower_open)),
+                _number(inner_end(entries.upper, entries.upper_open, -1)),
+            )
         ),
     }
 
 
-def _inner(end: float, is_open: bool, towards: int = 1) -> float:
+def inner_end(end: float, is_open: bool, towards: int = 1) -> float:
     """An end of a domain, or the next number inside where the end does not belong to it."""
     return math.nextafter(end, towards * math.inf) if is_open and math.isfinite(end) else end
 

@@ -4,6 +4,7 @@
     study(loss)           symloss.mathematics derivatives on stable atoms (derive, stabilise), kernel (lower), kinks
     module_text(…)        symloss.modules     kernel × target → the text of one module (emit, templates)
     pages(…)              symloss.document    the LaTeX of the same mathematics
+    compiled_texts(…)     symloss.compiled_modules  kernel × compiled target → the files of one loss (emit_loops)
     report_on(…)          symloss.analyse     what is proved, supported or refuted, and the curvatures boosters may use
     objective_text(…)     symloss.objectives  kernel × boosting library → the text of one objective
     verify_module(…)      symloss.verify      emitted functions against the declaration, sharing nothing with the above
@@ -28,6 +29,7 @@ from symloss.template_files import templates_folder
 
 if TYPE_CHECKING:
     from symloss.arithmetic import Arithmetic
+    from symloss.compile import Built
     from symloss.declare import Loss
     from symloss.modules import Mathematics, Provenance
     from symloss.verify.certificate import Line
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 
 CODE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is None)
 OBJECTIVE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is not None)
+COMPILED_TARGETS = tuple(name for name in CODE_TARGETS if SPELLINGS[name].in_loops)
 TARGETS = (*CODE_TARGETS, *OBJECTIVE_TARGETS, "docs")
+_REFUSING = (*OBJECTIVE_TARGETS, *COMPILED_TARGETS)  # those that some losses are not made for
 Progress = Callable[[str], None]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -172,10 +176,12 @@ def products(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Pr
         forms = tuple(form.name for other in losses for form in other.generated_forms())
         record = certificates.read(_record_path(source, out))
         for target in (name for name in targets if name not in OBJECTIVE_TARGETS):
-            for mathematics in studied:
+            reasons = _reasons(source, target) if target in COMPILED_TARGETS else {}
+            for mathematics in (item for item in studied if not reasons.get(item.loss.name)):
                 with stage("emit", mathematics.loss.name):
                     found = measured(record, mathematics, studied, target)
-                    provenance = found.of(_provenance(source, target, forms, out))
+                    made = tuple(form for form in forms if not reasons.get(form))
+                    provenance = found.of(_provenance(source, target, made, out))
                     yield from _texts(mathematics, studied, target, provenance, out)
     yield from _objectives(source, tuple(name for name in targets if name in OBJECTIVE_TARGETS), out)
 
@@ -207,11 +213,8 @@ def _raw_forms(source: Source) -> list[Loss]:
 
 
 def _refusals(source: Source, target: str, out: Path) -> dict[str, refusals.Refusal]:
-    """The losses of the source that a library can't train, as they should be recorded."""
-    from symloss.analyse.boosters import why_not
-
-    digest = _source_hash(source, target, out)
-    reasons = {form.name: why_not(form, target) for form in _raw_forms(source)}
+    """The losses of the source that are not made for a target, as they should be recorded."""
+    digest, reasons = _source_hash(source, target, out), _reasons(source, target)
     made = [name for name, why in reasons.items() if not why]
     return {
         name: refusals.Refusal(origin=source.label, source=digest, why=why, beside=made)
@@ -220,8 +223,19 @@ def _refusals(source: Source, target: str, out: Path) -> dict[str, refusals.Refu
     }
 
 
+def _reasons(source: Source, target: str) -> dict[str, str]:
+    """Why forms of a source are not made for a target; empty for those that are."""
+    if target in OBJECTIVE_TARGETS:
+        from symloss.analyse.boosters import why_not
+
+        return {form.name: why_not(form, target) for form in _raw_forms(source)}
+    from symloss.compiled_modules import why_not_compiled
+
+    return {form.name: why_not_compiled(_study(form), SPELLINGS[target]) for form in _forms_in(source)}
+
+
 def _record_refusals(source: Source, targets: tuple[str, ...], out: Path) -> None:
-    for target in (name for name in targets if name in OBJECTIVE_TARGETS):
+    for target in (name for name in targets if name in _REFUSING):
         known = refusals.read(out / target)
         others = {name: item for name, item in known.items() if item["origin"] != source.label}
         if (wanted := others | _refusals(source, target, out)) != known:
@@ -230,7 +244,7 @@ def _record_refusals(source: Source, targets: tuple[str, ...], out: Path) -> Non
 
 def _stale_refusals(source: Source, targets: tuple[str, ...], out: Path) -> list[str]:
     stale = []
-    for target in (name for name in targets if name in OBJECTIVE_TARGETS):
+    for target in (name for name in targets if name in _REFUSING):
         known = {name: item for name, item in refusals.read(out / target).items() if item["origin"] == source.label}
         if known != _refusals(source, target, out):
             stale.append(f"{refusals.path_of(out / target)}: stale on {source.argument}")
@@ -241,13 +255,13 @@ def _orphaned_refusals(targets: tuple[str, ...], out: Path) -> tuple[str, ...]:
     return tuple(
         f"{refusals.path_of(out / target)}: orphaned on {name}, no declaration makes it"
         for target in targets
-        if target in OBJECTIVE_TARGETS
+        if target in _REFUSING
         for name in _without_declaration(out / target)
     )
 
 
 def _forget_orphaned_refusals(targets: tuple[str, ...], out: Path) -> None:
-    for folder in (out / target for target in targets if target in OBJECTIVE_TARGETS):
+    for folder in (out / target for target in targets if target in _REFUSING):
         if gone := _without_declaration(folder):
             refusals.write(folder, {name: item for name, item in refusals.read(folder).items() if name not in gone})
 
@@ -268,13 +282,13 @@ def _texts(
     mathematics: Mathematics, siblings: list[Mathematics], target: str, provenance: Provenance, out: Path
 ) -> Iterator[Product]:
     from symloss.document import pages
-    from symloss.modules import module_text
-    from symloss.targets import find
+    from symloss.measured import texts
 
     if target == "docs":
         made = pages(mathematics, provenance)
     else:
-        made = {f"{mathematics.loss.name}.py": module_text(mathematics, find(target), provenance, siblings)}
+        found = texts(mathematics, SPELLINGS[target], provenance, siblings)
+        made = {f"{mathematics.loss.name}{ending}": text for ending, text in found.items()}
     for file_name, text in made.items():
         yield Product(out / target / file_name, files.sealed(text), provenance.origin)
 
@@ -292,7 +306,8 @@ def _source_hash(source: Source, target: str, out: Path) -> str:
         return files.source_hash(declaration, folder, (target, "boosting", "numpy", "python"), analysed=True)
     record = _record_path(source, out)
     measured = record.read_bytes() if record.is_file() else b""
-    return files.source_hash(declaration, folder, (target, "python"), measured)
+    others = () if target == "docs" else SPELLINGS[target].template_folders
+    return files.source_hash(declaration, folder, (target, "python", *others), measured)
 
 
 def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> tuple[Path, ...] | None:
@@ -302,11 +317,11 @@ def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> t
     found = []
     for target in targets:
         digest = _source_hash(source, target, out)
-        beside = refusals.modules_beside(out / target, source.label, digest) if target in OBJECTIVE_TARGETS else None
+        beside = refusals.modules_beside(out / target, source.label, digest) if target in _REFUSING else None
         forms = _forms_on_disk(source, digest, out / target) if beside is None else beside
         if not forms and beside is None:
             return None
-        suffixes = (".tex", "_document.tex") if target == "docs" else (".py",)
+        suffixes = (".tex", "_document.tex") if target == "docs" else tuple(SPELLINGS[target].files)
         paths = [out / target / f"{form}{suffix}" for form in forms for suffix in suffixes]
         if not all(files.is_fresh(path, source.label, digest) for path in paths):
             return None
@@ -346,7 +361,7 @@ def _problem(product: Product) -> str:
 
 def _generated(out: Path, targets: tuple[str, ...]) -> list[Path]:
     candidates = [path for target in targets for path in sorted((out / target).glob("*.*"))]
-    return [path for path in candidates if path.name != "__init__.py" and path.suffix in (".py", ".tex")]
+    return [path for path in candidates if path.name != "__init__.py" and path.suffix in (".py", ".tex", ".c", ".h")]
 
 
 def _make_packages(out: Path, targets: tuple[str, ...]) -> None:
@@ -371,10 +386,20 @@ def verify(
 ) -> Iterator[Report]:
     """Check the emitted modules in ``out``, one report per loss and target, several losses at a time."""
     _have_functions(targets)
-    tasks = [(source, form.name, targets, out) for source in sources(names) for form in _forms_in(source)]
+    tasks = [
+        (source, form.name, made, out)
+        for source in sources(names)
+        for form in _forms_in(source)
+        if (made := tuple(target for target in targets if _is_made(form.name, target, out)))
+    ]
     for reports in _in_processes(_verified, tasks, workers):
         progress(reports[0].loss)
         yield from reports
+
+
+def _is_made(name: str, target: str, out: Path) -> bool:
+    """Whether a loss has a module in a target, rather than a reason why not."""
+    return target not in _REFUSING or name not in refusals.read(out / target)
 
 
 def _verified(task: tuple[Source, str, tuple[str, ...], Path]) -> list[Report]:
@@ -443,7 +468,7 @@ def certify(
         for source in sources(names)
         for form in _forms_in(source)
         for target in targets
-        if is_measurable(form, target)
+        if is_measurable(form, target) and _is_made(form.name, target, out)
     ]
     for examined in _in_processes(_examined, tasks, workers):
         progress(examined.loss)
@@ -591,8 +616,48 @@ def _have_functions(targets: tuple[str, ...]) -> None:
         )
 
 
-def installed_targets() -> tuple[str, ...]:
-    """The code targets whose framework can be imported."""
+def installed_targets(out: Path) -> tuple[str, ...]:
+    """The code targets whose framework can be imported, or whose modules in ``out`` have been compiled."""
     from importlib.util import find_spec
 
-    return tuple(target for target in CODE_TARGETS if find_spec(target) is not None)
+    from symloss.compile import library_of
+
+    def is_installed(target: str) -> bool:
+        if target not in COMPILED_TARGETS:
+            return find_spec(target) is not None
+        modules = [path for path in (out / target).glob("*.py") if path.name != "__init__.py"]
+        return bool(modules) and all(library_of(module).is_file() for module in modules)
+
+    return tuple(target for target in CODE_TARGETS if is_installed(target))
+
+
+# -- compile -----------------------------------------------------------------------------------------------------------
+
+
+def compile_modules(
+    names: Iterable[str],
+    out: Path,
+    *,
+    compiler: str | None = None,
+    flags: tuple[str, ...] = (),
+    workers: int = 1,
+    progress: Progress = lambda label: None,
+) -> Iterator[Built]:
+    """Generate what is stale or missing of a compiled target, and build it into libraries.
+
+    Raises UnsupportedError for a loss asked for by name that is not made for the target.
+    """
+    from symloss.compile import build, find_compiler
+
+    command = find_compiler(compiler)
+    for target in COMPILED_TARGETS:
+        generate(names, (target,), out, progress=progress)
+        refused = refusals.read(out / target)
+        forms = [form.name for source in sources(names) for form in _forms_in(source)]
+        for name in forms if list(names) else []:
+            if name in refused:
+                raise UnsupportedError(f"{name} is not made for {target}: {refused[name]['why']}")
+        paths = [out / target / f"{name}.c" for name in forms if name not in refused]
+        for built in build(paths, command, flags, workers):
+            progress(built.loss)
+            yield built

@@ -24,6 +24,7 @@ def environment() -> jinja2.Environment:
     made.globals["assignment"] = layout.assignment
     made.globals["returned"] = layout.returned
     made.globals["call"] = layout.call
+    made.globals["call_in_c"] = layout.call_in_c
     made.globals["literal"] = layout.literal
     return made
 

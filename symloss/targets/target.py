@@ -90,12 +90,14 @@ class Target:
     ``joins_rows`` tells whether its templates have ``_row_by_row``, for intermediates of more dimensions than inputs;
     ``steps`` spell operations on arrays as calls that write into others, where a target's functions are given some;
     ``extended`` and ``pairs`` spell the operations on numbers of twice the digits, where a target has them;
+    ``in_loops`` tells that its functions compute one number at a time, in loops, with names that are not ``reserved``,
+    and arguments that are not ``beside_arguments`` either; ``template_folders`` are those of other targets that its
+    templates use; ``files`` are the endings of the files of a loss, and their templates;
     ``library`` is what its modules must know of a boosting library, where they are objectives rather than functions.
     """
 
     name: str
     operations: Mapping[str, Spelling]
-    suffix: str = ".py"
     indicator: str = ""
     selected_constant: str = "{0}"
     integers_as_floats: bool = False
@@ -108,6 +110,11 @@ class Target:
     extended: Target | None = None
     pairs: Target | None = None
     library: Library | None = None
+    reserved: frozenset[str] = frozenset()
+    beside_arguments: frozenset[str] = frozenset()
+    in_loops: bool = False
+    template_folders: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=lambda: {".py": "module"})
 
 
 ARITHMETIC: Mapping[str, Spelling] = {

@@ -20,6 +20,8 @@ from symloss.verify.oracle import Oracle
 LIMITS: Mapping[tuple[str, str], float] = {
     ("numpy", "float64"): 4.0,
     ("numpy", "float32"): 6.0,
+    ("c", "float64"): 4.0,
+    ("c", "float32"): 1.0,  # computed in double, and rounded once
     ("tensorflow", "float64"): 8.0,
     ("tensorflow", "float32"): 8.0,
 }
@@ -103,7 +105,9 @@ def environment(numbers: str, target: str) -> dict[str, str]:
     """What the numbers depend on: other processors and versions round other functions differently."""
     features = _processor_features()
     libraries = {"numpy": np.__version__}
-    if target != "numpy":
+    if target == "c":
+        libraries["libc"] = " ".join(platform.libc_ver()).strip() or platform.platform()
+    elif target != "numpy":
         libraries[target] = version(target)
     return {
         **libraries,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -173,7 +173,7 @@ def _error(
     if not math.isfinite(got):
         return 0.0 if abs(exact) > _LARGEST / 4 else math.inf
     difference = abs(mpf(got) - exact)
-    if difference <= (_SMALLEST if target == "numpy" else _FLUSHED):
+    if difference <= (_FLUSHED if target == "tensorflow" else _SMALLEST):
         return 0.0
     ulp = mpf(math.ulp(float(exact if whole is None else whole)))
     error = difference / ulp
@@ -362,7 +362,7 @@ def _numpy_start_value(examination: Examination, emitted: NumpyModule, report: R
             there = _total(examination, points, weight, start + sign * step * direction)
             if there is not None and here is not None and there < here - 1e-12 * abs(here):
                 report.failures.append(
-                    Failure(loss.name, "numpy", "start_value", "batch", None, here, there, "not best")
+                    Failure(loss.name, report.target, "start_value", "batch", None, here, there, "not best")
                 )
                 return
 
@@ -395,7 +395,7 @@ def _numpy_certificate(examination: Examination, emitted: NumpyModule, report: R
         function = line.measurement.function
         if certificate["float64"][function]["certified"] and not line.is_certified:
             worst = line.measurement.bad[0]
-            here = ", ".join(f"{name} {value}" for name, value in environment("", "numpy").items() if value)
+            here = ", ".join(f"{name} {value}" for name, value in environment("", report.target).items() if value)
             found = f"{worst.conditioned:.3g} ulp/(1 + S), {line.limit:g} allowed"
             cause = f"the certificate does not hold here ({here}): {found}"
             report.failures.append(
@@ -419,7 +419,7 @@ def _numpy_inverse_link(examination: Examination, emitted: NumpyModule, report: 
                 wanted = mpf("inf")  # noqa: PLW2901
             if not (number == wanted or abs(number - wanted) <= 1e-9 * abs(wanted) + _SMALLEST):
                 report.failures.append(
-                    Failure(loss.name, "numpy", "inverse_link", "extreme", point, float(number), float(wanted))
+                    Failure(loss.name, report.target, "inverse_link", "extreme", point, float(number), float(wanted))
                 )
                 return
 
@@ -550,17 +550,19 @@ def _inside(loss: Loss, point: Point) -> bool:
     return contains_all(loss.y_pred, point.y_pred if isinstance(point.y_pred, tuple) else (point.y_pred,))
 
 
-CHECKS: dict[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {
-    "numpy": (
-        _numpy_reductions,
-        _numpy_pairs,
-        _numpy_large_arrays,
-        _numpy_products,
-        _against_truth,
-        _finite_differences,
-        _numpy_start_value,
-        _numpy_inverse_link,
-        _numpy_certificate,
-    ),
+_OF_ARRAYS: tuple[Callable[[Examination, Any, Report], None], ...] = (
+    _numpy_reductions,
+    _numpy_pairs,
+    _numpy_large_arrays,
+    _numpy_products,
+    _against_truth,
+    _finite_differences,
+    _numpy_start_value,
+    _numpy_inverse_link,
+    _numpy_certificate,
+)
+CHECKS: Mapping[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {
+    "numpy": _OF_ARRAYS,
     "tensorflow": (_keras_reductions, _keras_products, _plain_autodiff, _against_truth, _finite_differences),
+    "c": _OF_ARRAYS,
 }

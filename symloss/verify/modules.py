@@ -122,6 +122,12 @@ class NumpyModule:
         return getattr(self.module, name)(y_true, y_pred, reduction="none", **keywords)  # type: ignore[no-any-return]
 
 
+class CompiledModule(NumpyModule):
+    """An emitted module that calls its compiled library."""
+
+    target = "c"
+
+
 class TensorflowModule:
     """An emitted TensorFlow module, evaluated eagerly in float64 and differentiated by tapes."""
 
@@ -254,6 +260,7 @@ class TensorflowModule:
 FACES: dict[str, type[NumpyModule | TensorflowModule]] = {
     "numpy": NumpyModule,
     "tensorflow": TensorflowModule,
+    "c": CompiledModule,
 }
 
 

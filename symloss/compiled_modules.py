@@ -1,0 +1,267 @@
+"""From a derivation to the files of a compiled target: declarations, source, and the Python module that calls it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from symloss.declare import ClassLabel, Interval, Rising, Signs, Simplex, Vectors
+from symloss.declare.domain import Domain, entries_of
+from symloss.emit import emit
+from symloss.emit_loops import Loops, emit_loops, name_in
+from symloss.errors import UnsupportedError
+from symloss.modules import TITLES, Mathematics, Provenance, inner_end, template_values, used_operations
+from symloss.targets import Target, find
+from symloss.templating import render
+
+_KERNELS = {
+    "value": ("value",),
+    "gradient": ("gradient",),
+    "hessian": ("hessian",),
+    "value_and_gradient": ("value", "gradient"),
+    "gradient_and_hessian": ("gradient", "hessian"),
+    "hessian_vector_product": ("hessian_vector_product",),
+}
+_IN_NUMPY = ("prediction", "start_statistic")
+# What a mathematical library computes, whose digits differ from one to another.
+_OF_LIBRARIES = frozenset(
+    {"power", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "erf", "erfc", "lgamma"}
+)
+_SUM_TOLERANCE = 1e-3
+_BARE: Mapping[str, Any] = {"origin": "", "command": "", "source_hash": "", "forms": (), "code_hash": ""}
+
+
+def why_not_compiled(mathematics: Mathematics, target: Target) -> str:
+    """Why a loss is not made for the target; empty where it is."""
+    loss = mathematics.loss
+    if loss.is_coupled:
+        return "it compares predictions with each other, or has inputs over axes of their own"
+    if isinstance(loss.y_true, Rising) or isinstance(loss.y_pred, Rising):
+        return "its entries must rise"
+    try:
+        for outputs in _outputs_of(mathematics).values():
+            emit_loops(mathematics.kernel, target, *outputs)
+    except UnsupportedError as error:
+        return str(error)
+    return ""
+
+
+def compiled_texts(mathematics: Mathematics, target: Target, provenance: Provenance) -> dict[str, str]:
+    """The texts of the files of one loss, by their endings.
+
+    Raises UnsupportedError where ``why_not_compiled`` has a reason.
+    """
+    reason = why_not_compiled(mathematics, target)
+    if reason:
+        raise UnsupportedError(
+            f"{mathematics.loss.name} is not made for {target.name}: {reason}; choose another target"
+        )
+    values, plain = _values(mathematics, target, provenance), _plain(mathematics)
+    source = render(f"{target.name}/{target.files['.c']}.jinja", **{**values, **_BARE})
+    values["code_hash"] = hashlib.sha256(source.encode()).hexdigest()[:16]
+    in_python = {**values, "operations": used_operations(mathematics.kernel, plain)}
+    return {
+        ending: render(f"{target.name}/{name}.jinja", **(in_python if ending == ".py" else values))
+        for ending, name in target.files.items()
+    }
+
+
+def _plain(mathematics: Mathematics) -> list[str]:
+    """What the Python module computes itself, with NumPy."""
+    return [name for name in _IN_NUMPY if name in mathematics.kernel.outputs]
+
+
+def _outputs_of(mathematics: Mathematics) -> dict[str, tuple[str, ...]]:
+    outputs = mathematics.kernel.outputs
+    return {name: parts for name, parts in _KERNELS.items() if all(part in outputs for part in parts)}
+
+
+def _values(mathematics: Mathematics, target: Target, provenance: Provenance) -> dict[str, Any]:
+    kernel, loss = mathematics.kernel, mathematics.loss
+    values = template_values(mathematics, find("numpy"), provenance)
+    loops = {name: emit_loops(kernel, target, *parts) for name, parts in _outputs_of(mathematics).items()}
+    for item in (*values["parameters"], *values["extras"]):
+        item["c_name"] = name_in(target, item["name"])
+    for item in values["parameters"]:
+        item["code"] = f"BAD_{item['name']}"
+        domain = next(parameter.domain for parameter in loss.parameters if parameter.name == item["name"])
+        item["test"] = _inside(f"job->{item['c_name']}", domain)
+    plain = _plain(mathematics)
+    arguments = _Arguments(values)
+    functions = [_function(name, loops[name], values, arguments) for name in loops]
+    by_name = {function["name"]: function for function in functions}
+    compiled = used_operations(kernel, [name for name in kernel.outputs if (name,) in _KERNELS.values()])
+    values |= {
+        "target": target.name,
+        "raw": None,
+        "helpers": frozenset(),
+        "extended": frozenset(),
+        "paired": frozenset(),
+        "doubled": False,
+        "doubtful": False,
+        "uses_scratch": False,
+        "operations": compiled,
+        "plain_kernels": [
+            {"name": name, "title": TITLES[name], "program": emit(kernel, find("numpy"), name)} for name in plain
+        ],
+        "loops": functions,
+        "precisions": [arguments.of(suffix, kind) for suffix, kind in (("f64", "double"), ("f32", "float"))],
+        "ctypes": arguments.ctypes(3),
+        "product_ctypes": arguments.ctypes(2),
+        "job_fields": arguments.fields(),
+        "codes": _codes(values),
+        "c_checks": _checks(mathematics, values),
+        "branches": _branches(by_name),
+        "hessian_arguments": by_name["hessian"]["arguments"],
+        "product_arguments": by_name.get("hessian_vector_product", {}).get("arguments"),
+        "most_kept_entries": max(len(item["kept_entries"]) for item in functions),
+        "most_kept_rows": max(len(item["kept_rows"]) for item in functions),
+        "is_ours": compiled.isdisjoint(_OF_LIBRARIES),
+    }
+    return values
+
+
+class _Arguments:
+    """The arguments of the public functions, in order."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.has_axis, self.label = values["has_axis"], values["label"]
+        self.extras = [item["c_name"] for item in values["extras"]]
+        self.parameters = [item["c_name"] for item in values["parameters"]]
+
+    def of(self, suffix: str, kind: str) -> dict[str, Any]:
+        """Both functions' arguments in C for a type of numbers."""
+        given = ["ptrdiff_t samples", *(["ptrdiff_t entries"] if self.has_axis else [])]
+        given += ["const int64_t *y_true" if self.label else f"const {kind} *y_true", f"const {kind} *y_pred"]
+        for name in self.extras:
+            given += [f"const {kind} *{name}", f"ptrdiff_t {name}_count"]
+        given += [f"double {name}" for name in self.parameters]
+        given += [f"const {kind} *sample_weight", "int reduction"]
+        results = [f"{kind} *value", f"{kind} *gradient", f"{kind} *hessian", "int workers"]
+        product = [f"const {kind} *vector", f"{kind} *product", "int workers"]
+        return {
+            "suffix": suffix,
+            "type": kind,
+            "arguments": [*given, *results],
+            "product_arguments": [*given, *product],
+        }
+
+    def fields(self) -> list[str]:
+        """The arguments that are kept as they are given."""
+        extras = [name for item in self.extras for name in (item, f"{item}_count")]
+        entries = ["entries"] if self.has_axis else []
+        return ["samples", *entries, "y_true", "y_pred", *extras, *self.parameters, "sample_weight"]
+
+    def ctypes(self, results: int) -> list[str]:
+        """The types of the arguments for Python."""
+        given = ["_SIZE"] * (2 if self.has_axis else 1) + ["_ARRAY"] * 2 + ["_ARRAY", "_SIZE"] * len(self.extras)
+        given += ["_NUMBER"] * len(self.parameters) + ["_ARRAY", "_CHOICE"]
+        return [*given, *["_ARRAY"] * results, "_CHOICE"]
+
+
+def _function(name: str, loops: Loops, values: Mapping[str, Any], arguments: _Arguments) -> dict[str, Any]:
+    """A kernel as the templates show it: its parameters in C, and the arguments that it is called with."""
+    has_axis = values["has_axis"]
+    arrays = [item for item in ("y_true", "y_pred", "vector", *arguments.extras) if item in loops.inputs]
+    numbers = [item for item in arguments.parameters if item in loops.inputs]
+    outputs = _KERNELS[name]
+    sizes = ["rows", "entries"] if has_axis else ["count"]
+    places = {"hessian_vector_product": "gradient_block"}
+    kept = ["kept"] if loops.kept_entries or loops.kept_rows else []
+    shown = ["stable" if output == "value" else output for output in outputs]
+    return {
+        "name": name,
+        "title": TITLES[name],
+        "latex": [values["latex"][output] for output in shown if output in values["latex"]],
+        "passes": loops.passes,
+        "kept_entries": loops.kept_entries,
+        "kept_rows": loops.kept_rows,
+        "parameters": [
+            *(f"ptrdiff_t {item}" for item in sizes),
+            *(f"const double *restrict {item}_block" for item in arrays),
+            *(f"double {item}" for item in numbers),
+            *(f"double *restrict {item}_block" for item in outputs),
+            *(f"double *restrict {item}" for item in kept),
+        ],
+        "arguments": [
+            *sizes,
+            *(f"{item}_block" for item in arrays),
+            *(f"job->{item}" for item in numbers),
+            *(places.get(item, f"{item}_block") for item in outputs),
+            *kept,
+        ],
+    }
+
+
+def _branches(functions: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Which kernel computes value and gradient, and with them the Hessian."""
+    conditions = {
+        "value_and_gradient": "job->value != NULL && job->gradient != NULL",
+        "value": "job->value != NULL",
+        "gradient_and_hessian": "job->gradient != NULL && job->hessian != NULL",
+        "gradient": "job->gradient != NULL",
+    }
+    return [
+        {"kernel": name, "condition": condition, "arguments": functions[name]["arguments"]}
+        for name, condition in conditions.items()
+    ]
+
+
+def _codes(values: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What may be wrong, in the order of the numbers that are returned."""
+    arguments = ["y_true", "y_pred", *(item["name"] for item in (*values["extras"], *values["parameters"]))]
+    outside = [(f"BAD_{name}", "") for name in (*arguments, "sample_weight")]
+    others = [
+        ("NO_WEIGHT", "a mean needs a positive, finite sum of weights"),
+        ("MISUSED", "a size or the number of workers is below 1, or there is no such reduction"),
+        ("NO_MEMORY", ""),
+    ]
+    return [{"name": name, "meaning": meaning} for name, meaning in (*outside, *others)]
+
+
+def _checks(mathematics: Mathematics, values: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The tests in C of the numbers of a block."""
+    loss, has_axis = mathematics.loss, values["has_axis"]
+    size = "count"
+    found = []
+    for name, domain in (("y_true", loss.y_true), ("y_pred", loss.y_pred)):
+        if isinstance(domain, ClassLabel):
+            continue
+        found.append((name, _outside(f"{name}_block", size, domain)))
+        if isinstance(domain, Signs):
+            found.append((name, f"are_no_signs({name}_block, {size})"))
+    if isinstance(loss.y_true, Simplex):
+        ends = f"{1 - _SUM_TOLERANCE!r}, {1 + _SUM_TOLERANCE!r}"
+        found.append(("y_true", f"is_sum_outside(y_true_block, rows, entries, {ends})"))
+    if isinstance(loss.y_pred, Vectors) and loss.y_pred.entries == Interval(0.0):
+        found.append(("y_pred", "is_sum_outside(y_pred_block, rows, entries, 5e-324, INFINITY)"))
+    per_sample = "rows" if has_axis else size
+    for item, extra in zip(values["extras"], loss.extra_inputs, strict=True):
+        found.append((item["name"], _outside(f"{item['c_name']}_block", per_sample, extra.domain)))
+    return [{"code": f"BAD_{name}", "test": test} for name, test in found]
+
+
+def _outside(block: str, count: str, domain: Domain) -> str:
+    """The test in C that numbers of a block are outside a domain."""
+    entries = entries_of(domain)
+    if entries == Interval():
+        return f"are_not_finite({block}, {count})"
+    lower, upper = inner_end(entries.lower, entries.lower_open), inner_end(entries.upper, entries.upper_open, -1)
+    return f"is_outside({block}, {count}, {_end(lower)}, {_end(upper)})"
+
+
+def _end(number: float) -> str:
+    return repr(float(number)) if math.isfinite(number) else ("-DBL_MAX" if number < 0 else "DBL_MAX")
+
+
+def _inside(name: str, domain: Interval) -> str:
+    """The test in C that a number is finite and in an interval."""
+    above = ">" if _excludes(domain.lower, is_open=domain.lower_open) else ">="
+    below = "<" if _excludes(domain.upper, is_open=domain.upper_open) else "<="
+    return f"{name} {above} {_end(domain.lower)} && {name} {below} {_end(domain.upper)}"
+
+
+def _excludes(end: float, *, is_open: bool) -> bool:
+    return is_open and math.isfinite(end)

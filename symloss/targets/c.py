@@ -1,0 +1,85 @@
+"""C's spelling of the kernel: C99, and functions that the templates write out."""
+
+from symloss.targets.target import ARITHMETIC, CALL, UNARY, Spelling, Target, calls, compare
+
+_WORDS = frozenset(
+    """
+    auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+    asm typeof bool true false nullptr main errno NULL INFINITY NAN DBL_MIN DBL_MAX
+    """.split()  # noqa: SIM905
+)
+# What is declared in the scope of a kernel, or called there.
+_OF_KERNELS = frozenset(
+    """
+    at entry entries row rows i count
+    acos asin atan ceil copysign cos cosh erf erfc exp expm1 fabs floor fmax fmin lgamma log log1p pow round sin sinh
+    sqrt tan tanh trunc gamma j0 j1 jn y0 y1 yn signgam
+    clip exponential_of exponential_minus_one logarithm_of logarithm_of_one_plus hyperbolic_tangent larger_of
+    smaller_of sign_of sum_error product_error binade accumulate conclude sum_up sum_up_from_the_end
+    digamma trigamma tetragamma log_gamma
+    """.split()  # noqa: SIM905
+)
+# The other arguments of the public functions, and what stands beside arguments elsewhere.
+_OF_FUNCTIONS = frozenset(
+    """
+    samples is_float scale has_values weight sample_weight reduction workers product kept room job
+    value gradient hessian hessian_vector_product size_t ptrdiff_t int64_t uint64_t uintptr_t float_t double_t
+    """.split()  # noqa: SIM905
+)
+
+C = Target(
+    name="c",
+    files={".h": "declarations", ".c": "source", ".py": "module"},
+    template_folders=("numpy",),
+    in_loops=True,
+    reserved=_WORDS | _OF_KERNELS,
+    beside_arguments=_OF_FUNCTIONS,
+    operations={
+        **ARITHMETIC,
+        **calls(
+            "",
+            power="pow({0}, {1})",
+            absolute="fabs({0})",
+            sign="sign_of({0})",
+            maximum="larger_of({0}, {1})",
+            minimum="smaller_of({0}, {1})",
+            clip="clip({0}, {1}, {2})",
+            sqrt="sqrt({0})",
+            exp="exponential_of({0})",
+            expm1="exponential_minus_one({0})",
+            log="logarithm_of({0})",
+            log1p="logarithm_of_one_plus({0})",
+            sin="sin({0})",
+            cos="cos({0})",
+            tan="tan({0})",
+            arcsin="asin({0})",
+            arccos="acos({0})",
+            arctan="atan({0})",
+            sinh="sinh({0})",
+            cosh="cosh({0})",
+            tanh="hyperbolic_tangent({0})",
+            erf="erf({0})",
+            erfc="erfc({0})",
+            lgamma="log_gamma({0})",
+            digamma="digamma({0})",
+            trigamma="trigamma({0})",
+            tetragamma="tetragamma({0})",
+            sum_error="sum_error({0}, {1})",
+            product_error="product_error({0}, {1})",
+            binade="binade({0})",
+        ),
+        "logical_not": Spelling("!{0}", UNARY, (UNARY,)),
+        "equal": compare("=="),
+        "not_equal": compare("!="),
+        "select": Spelling("({0} ? {1} : {2})", CALL),
+        "fill": Spelling("{0}", 0),
+        "is_label": Spelling("(entry == {1})", CALL),
+        "closeness": Spelling("0.5"),
+        "smallest_normal": Spelling("DBL_MIN"),
+        "axis_size": Spelling("(double)entries", UNARY),
+    },
+    indicator="({0} ? 1.0 : 0.0)",
+    integers_as_floats=True,
+    infinity="INFINITY",
+)
