@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from symloss.document import fragment
 from symloss.errors import DeclarationError, MissingFrameworkError
 from symloss.kinks import Kink
 from symloss.mathematics import study
-from symloss.measured import as_record, measured
-from symloss.modules import Mathematics, Provenance, imported, module_text
+from symloss.measured import as_record, measured, texts
+from symloss.modules import Mathematics, Provenance, imported
 from symloss.targets import find
 
 if TYPE_CHECKING:
@@ -122,10 +123,18 @@ class Handle:
         return f"<symloss loss {self.name}: {self.declaration.summary}>"
 
     def generate(self, target: str) -> str:
-        """The text of the module for a target; raises UnsupportedError where a library can't train the loss."""
+        """The text of the module for a target; of one that is compiled, that which calls the library.
+
+        Raises UnsupportedError where a library can't train the loss, or the target has no spelling for it.
+        """
+        return self.files(target)[f"{self.name}.py"]
+
+    def files(self, target: str) -> dict[str, str]:
+        """The texts of all files for a target by their names; raises UnsupportedError as ``generate`` does."""
         if find(target).library is not None:
-            return self._of_raw_score._objective_text(target)  # noqa: SLF001 - of the same class
-        return module_text(self._mathematics, find(target), self._provenance(target), self._siblings)
+            return {f"{self.name}.py": self._of_raw_score._objective_text(target)}  # noqa: SLF001 - of the same class
+        made = texts(self._mathematics, find(target), self._provenance(target), self._siblings)
+        return {f"{self.name}{ending}": text for ending, text in made.items()}
 
     def report(self) -> Report:
         """What is proved, supported by numbers, refuted or unknown about this form, and how boosters train the loss.
@@ -177,14 +186,28 @@ class Handle:
     def compile(self, target: str = "numpy") -> ModuleType:
         """The generated module, imported; a debugger shows its source.
 
-        Raises MissingFrameworkError when the target's framework is not installed.
+        A compiled target is built first, in a folder of its own. Raises MissingFrameworkError when the target's
+        framework is not installed, and CompilerError where there is no compiler.
         """
+        if find(target).in_loops:
+            return self._built(target)
         try:
             return imported(self.generate(target), f"symloss_compiled.{target}.{self.name}")
         except ModuleNotFoundError as error:
             raise MissingFrameworkError(
                 f"{target} is not installed ({error.name}); pip install 'symloss[{target}]'"
             ) from error
+
+    def _built(self, target: str) -> ModuleType:
+        from symloss.compile import build, find_compiler
+
+        compiler = find_compiler()
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # what is loaded stays, where files can't go
+            for name, text in self.files(target).items():
+                (Path(folder) / name).write_text(text, encoding="utf-8")
+            list(build([Path(folder) / f"{self.name}.c"], compiler))
+            path = Path(folder) / f"{self.name}.py"
+            return imported(path.read_text(encoding="utf-8"), f"symloss_compiled.{target}.{self.name}", path)
 
     def with_respect_to(self, name: str) -> Handle:
         """The same loss with another argument in the place of y_pred, so that its derivatives are by that one.

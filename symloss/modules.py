@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain, count
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -110,15 +111,15 @@ def module_text(mathematics: Mathematics, target: Target, provenance: Provenance
     return render(f"{target.name}/module.jinja", **values)
 
 
-def imported(text: str, name: str) -> ModuleType:
-    """A generated module from its text; a debugger shows its source.
+def imported(text: str, name: str, path: Path | None = None) -> ModuleType:
+    """A generated module from its text; a debugger shows its source. ``path`` is what it takes itself to be.
 
     Raises ModuleNotFoundError where the framework of its target is not installed.
     """
     file_name = f"<{name}>"
     linecache.cache[file_name] = (len(text), None, text.splitlines(keepends=True), file_name)
     module = ModuleType(name)
-    module.__file__ = file_name
+    module.__file__ = file_name if path is None else str(path)
     exec(compile(text, file_name, "exec"), vars(module))  # noqa: S102 - text made from checked names only
     return module
 

@@ -510,7 +510,8 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
     form = _form_named(name, source)
     oracle = Oracle(form)
     module = open_module(form, target, out / target / f"{name}.py")
-    if mend and not _is_over_places(form):  # sorts, pairs and contractions are computed in floats alone
+    # Sorts, pairs and contractions are computed in floats alone, and so is everything that is compiled.
+    if mend and not _is_over_places(form) and target not in COMPILED_TARGETS:
         return _mended(form, source, target, dtypes, points, oracle)
     lines = tuple(measure(form, module, list(dtypes), points, oracle))
     return Examined(name, target, lines, environment(oracle.numbers.name, target), FLOATS)

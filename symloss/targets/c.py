@@ -17,7 +17,7 @@ _OF_KERNELS = frozenset(
     sqrt tan tanh trunc gamma j0 j1 jn y0 y1 yn signgam
     clip exponential_of exponential_minus_one logarithm_of logarithm_of_one_plus hyperbolic_tangent larger_of
     smaller_of sign_of sum_error product_error binade accumulate conclude sum_up sum_up_from_the_end
-    digamma trigamma tetragamma log_gamma
+    digamma trigamma tetragamma polynomial DIGAMMA DIGAMMA_FAR TRIGAMMA_FAR TETRAGAMMA_FAR
     """.split()  # noqa: SIM905
 )
 # The other arguments of the public functions, and what stands beside arguments elsewhere.
@@ -61,7 +61,7 @@ C = Target(
             tanh="hyperbolic_tangent({0})",
             erf="erf({0})",
             erfc="erfc({0})",
-            lgamma="log_gamma({0})",
+            lgamma="lgamma({0})",
             digamma="digamma({0})",
             trigamma="trigamma({0})",
             tetragamma="tetragamma({0})",
