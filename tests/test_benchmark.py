@@ -36,7 +36,7 @@ def test_the_benchmark_measures_every_cost_that_the_readme_names():
 
 def test_the_race_runs_and_compares_results_first(tmp_path):
     """Every loss and task at a small size, as JSON, CSV and a picture; the exit code tells of wrong results."""
-    rivals = "symloss,symloss (2 workers),by hand,lambdify,scikit-learn"
+    rivals = "symloss,symloss (2 workers),symloss C,symloss C (2 workers),by hand,lambdify,scikit-learn"
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tests.speed", "--sizes", "2e3", "--dtypes", "float64,float32", "--repeat", "1"),

@@ -412,7 +412,7 @@ def test_without_a_compiler(monkeypatch, tmp_path):
 def test_what_the_compiler_refuses_is_shown_and_nothing_is_left(tmp_path):
     (tmp_path / "wrong.c").write_text("int wrong(void) { return nothing; }\n")
     library_of(tmp_path / "wrong.py").write_text("as before")
-    with pytest.raises(CompilerError, match="nothing.*undeclared"):
+    with pytest.raises(CompilerError, match=r"nothing.*undeclared"):
         list(build([tmp_path / "wrong.c"], find_compiler()))
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [library_of(tmp_path / "wrong.py").name, "wrong.c"]

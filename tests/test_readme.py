@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, load
 
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
@@ -46,15 +46,32 @@ def test_printed_results_are_right():
 
 
 def test_shell_snippets_run(tmp_path):
-    """The commands for a file of one's own, on the file that the README shows."""
+    """The commands on losses, those for a file of one's own on the file that the README shows."""
     (tmp_path / "my_loss.py").write_text(next(text for text in PYTHON if text.startswith("# my_loss.py")))
-    commands = [line for line in SHELL[2].splitlines() if line]
-    assert len(commands) == 4
+    commands = [line for text in SHELL[2:4] for line in text.splitlines() if line]
+    assert len(commands) == 6
     for line in commands:
         words = shlex.split(line.split(" > ")[0])
         assert words[0] == "symloss"
         done = subprocess.run([sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_snippet_of_c_runs(tmp_path):
+    """In a program that prints what it finds; no warning under strict flags."""
+    [text] = [text for language, text in SNIPPETS if language == "c"]
+    include, body = text.split("\n", 1)
+    program = f"#include <stdio.h>\n{include}\nint main(void)\n{{\n{body}"
+    program += 'printf("%d %.17g %.17g %.17g\\n", failure, value, gradient[0], gradient[1]);\nreturn 0;\n}\n'
+    (tmp_path / "program.c").write_text(program)
+    source = ROOT / "generated" / "c"
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{source}"]
+    subprocess.run(
+        ["cc", *flags, "program.c", str(source / "huber.c"), "-lm", "-o", "program"], cwd=tmp_path, check=True
+    )
+    printed = subprocess.run(["./program"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    value, gradient = load("numpy", "huber").loss_and_gradient([3.0, 5.0], [2.5, 1.0], delta=0.7)
+    assert [float(word) for word in printed.split()] == pytest.approx([0, value, *gradient], rel=1e-15)
 
 
 def test_the_two_commands_come_first_and_ci_runs_the_second():

@@ -8,13 +8,17 @@ Frameworks are given arrays of their own and return them, so that no conversion 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from shutil import which
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import sympy
 
+from symloss import load
 from tests.speed.workloads import Workload, f, y
 
 Run = Callable[[], tuple[Any, Any]]
@@ -36,6 +40,27 @@ def symloss(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarra
 def symloss_two_workers(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray) -> Run:
     """The generated module, with two threads."""
     return symloss(workload, task, labels, scores, workers=2)
+
+
+@cache
+def _compiled(name: str) -> ModuleType:
+    return load(name).compile("c")
+
+
+def symloss_in_c(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray, *, workers: int = 1) -> Run:
+    """The compiled module."""
+    module = _compiled(workload.module)
+    keywords = {"reduction": "sum", "workers": workers}
+    if task == "value+gradient":
+        out = np.empty_like(scores)
+        return lambda: module.loss_and_gradient(labels, scores, out=out, **keywords)
+    pair = (np.empty_like(scores), np.empty_like(scores))
+    return lambda: module.gradient_and_hessian(labels, scores, out=pair, **keywords)
+
+
+def symloss_in_c_two_workers(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray) -> Run:
+    """The compiled module, with two threads."""
+    return symloss_in_c(workload, task, labels, scores, workers=2)
 
 
 def numpy_by_hand(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray) -> Run | None:
@@ -278,7 +303,12 @@ def tensorflow_xla(workload: Workload, task: str, labels: np.ndarray, scores: np
     return run
 
 
-OURS: Mapping[str, Maker] = {"symloss": symloss, "symloss (2 workers)": symloss_two_workers}
+OURS: Mapping[str, Maker] = {
+    "symloss": symloss,
+    "symloss (2 workers)": symloss_two_workers,
+    "symloss C": symloss_in_c,
+    "symloss C (2 workers)": symloss_in_c_two_workers,
+}
 IN_NUMPY: Mapping[str, Maker] = {
     "by hand": numpy_by_hand,
     "lambdify": lambdify,
@@ -306,4 +336,7 @@ HALVES = {("scikit-learn", name): factor for name, (_, _, factor) in _SCIKIT.ite
 
 def installed() -> list[str]:
     """The rivals that can be timed here."""
-    return [name for name in RIVALS if name not in PACKAGES or find_spec(PACKAGES[name]) is not None]
+    in_c = [name for name in OURS if name.startswith("symloss C")]
+    absent = in_c if all(which(name) is None for name in ("cc", "gcc", "clang")) else []
+    absent += [name for name, package in PACKAGES.items() if find_spec(package) is None]
+    return [name for name in RIVALS if name not in absent]
