@@ -236,6 +236,7 @@ def generate(
         bool, typer.Option("--check", help="Write nothing; fail on stale, missing, edited or orphaned files.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited or not generated.")] = False,
+    workers: Workers = 0,
     as_json: Json = False,
 ) -> None:
     """Generate code and LaTeX; what is fresh is left alone. --check exits with 1 when something is not."""
@@ -244,9 +245,11 @@ def generate(
     targets = _targets(target, pipeline.TARGETS)
     with _progress("checking" if check else "generating", show=not as_json) as progress:
         if check:
-            outcomes = pipeline.check(names or [], targets, out, progress)
+            outcomes = pipeline.check(names or [], targets, out, _processes(workers), progress)
         else:
-            outcomes = pipeline.generate(names or [], targets, out, force=force, progress=progress)
+            outcomes = pipeline.generate(
+                names or [], targets, out, force=force, workers=_processes(workers), progress=progress
+            )
     problems = [problem for outcome in outcomes for problem in outcome.problems]
     if as_json:
         typer.echo(json.dumps([_outcome_data(outcome) for outcome in outcomes], indent=2))

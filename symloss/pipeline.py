@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -109,28 +110,38 @@ def _source(name: str, known: dict[str, Path]) -> Source:
 # -- generate and check ----------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Made:
+    """What one source makes: its files, and by target the losses that are not made."""
+
+    products: tuple[Product, ...]
+    refused: Mapping[str, Mapping[str, refusals.Refusal]]
+
+
 def generate(
     names: Iterable[str],
     targets: tuple[str, ...],
     out: Path,
     *,
     force: bool = False,
+    workers: int = 1,
     progress: Progress = lambda label: None,
 ) -> list[Outcome]:
-    """Write every stale or missing product; all of a source's texts exist before the first is written."""
+    """Write every stale or missing product, of several sources at a time.
+
+    All of a source's texts exist before the first of them is written.
+    """
     outcomes = []
-    for source in sources(names):
-        progress(source.argument)
-        expected = _expected_if_fresh(source, targets, out)
-        if expected is not None:
+    for source, expected, made in _all_made(names, targets, out, workers, progress):
+        if made is None:
             outcomes.append(Outcome(source, (), expected))
             continue
-        made = list(products(source, targets, out))
-        written = [item for item in made if _differs(item)]
+        written = [item for item in made.products if _differs(item)]
         for product in written:
             files.write(product.path, product.text, origin=product.origin, force=force)
-        _record_refusals(source, targets, out)
-        outcomes.append(Outcome(source, tuple(item.path for item in written), tuple(item.path for item in made)))
+        _record_refusals(source, made, out)
+        paths = tuple(item.path for item in made.products)
+        outcomes.append(Outcome(source, tuple(item.path for item in written), paths))
     if not list(names):
         _forget_orphaned_refusals(targets, out)
     _make_packages(out, targets)
@@ -138,23 +149,24 @@ def generate(
 
 
 def check(
-    names: Iterable[str], targets: tuple[str, ...], out: Path, progress: Progress = lambda label: None
+    names: Iterable[str],
+    targets: tuple[str, ...],
+    out: Path,
+    workers: int = 1,
+    progress: Progress = lambda label: None,
 ) -> list[Outcome]:
     """Name everything that is stale, missing, edited by hand or orphaned; writes nothing."""
     outcomes, everything = [], not list(names)
     kept: set[Path] = set()
-    for source in sources(names):
-        progress(source.argument)
-        expected = _expected_if_fresh(source, targets, out)
-        if expected is not None:
+    for source, expected, made in _all_made(names, targets, out, workers, progress):
+        if made is None:
             kept |= set(expected)
             outcomes.append(Outcome(source, (), expected))
             continue
-        made = list(products(source, targets, out))
-        kept |= {item.path for item in made}
-        problems = [problem for item in made if (problem := _problem(item))]
-        problems += _stale_refusals(source, targets, out)
-        outcomes.append(Outcome(source, (), tuple(item.path for item in made), tuple(problems)))
+        kept |= {item.path for item in made.products}
+        problems = [problem for item in made.products if (problem := _problem(item))]
+        problems += _stale_refusals(source, made, out)
+        outcomes.append(Outcome(source, (), tuple(item.path for item in made.products), tuple(problems)))
     if everything:
         orphans = tuple(
             f"{path}: orphaned, no declaration makes it" for path in _generated(out, targets) if path not in kept
@@ -165,16 +177,32 @@ def check(
     return outcomes
 
 
+def _all_made(
+    names: Iterable[str], targets: tuple[str, ...], out: Path, workers: int, progress: Progress
+) -> Iterator[tuple[Source, tuple[Path, ...], Made | None]]:
+    """Every source with its products where they are fresh, else with what it makes."""
+    found = [(source, _expected_if_fresh(source, targets, out)) for source in sources(names)]
+    stale = [(source, targets, out) for source, expected in found if expected is None]
+    made = _in_processes(_made, stale, workers)
+    for source, expected in found:
+        progress(source.argument)
+        yield source, expected or (), next(made) if expected is None else None
+
+
+def _made(task: tuple[Source, tuple[str, ...], Path]) -> Made:
+    source, targets, out = task
+    found = tuple(products(source, targets, out))
+    return Made(found, {target: _refusals(source, target, out) for target in targets if target in _REFUSING})
+
+
 def products(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Product]:
     """Every file that a source makes."""
-    from symloss.mathematics import study
     from symloss.measured import measured
 
-    losses = source.losses()
-    for loss in losses:
-        studied = [study(form) for form in loss.generated_forms()]
-        forms = tuple(form.name for other in losses for form in other.generated_forms())
-        record = certificates.read(_record_path(source, out))
+    everything = _studied(source)
+    forms = tuple(mathematics.loss.name for studied in everything for mathematics in studied)
+    record = certificates.read(_record_path(source, out))
+    for studied in everything:
         for target in (name for name in targets if name not in OBJECTIVE_TARGETS):
             reasons = _reasons(source, target) if target in COMPILED_TARGETS else {}
             for mathematics in (item for item in studied if not reasons.get(item.loss.name)):
@@ -184,6 +212,16 @@ def products(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Pr
                     provenance = found.of(_provenance(source, target, made, out))
                     yield from _texts(mathematics, studied, target, provenance, out)
     yield from _objectives(source, tuple(name for name in targets if name in OBJECTIVE_TARGETS), out)
+
+
+def _studied(source: Source) -> list[list[Mathematics]]:
+    """The mathematics of every form of every loss, worked out once."""
+    return _studied_as_it_is(source, source.path.read_bytes() if source.path.is_file() else b"")
+
+
+@lru_cache(maxsize=1)
+def _studied_as_it_is(source: Source, _declaration: bytes) -> list[list[Mathematics]]:
+    return [[_study(form) for form in loss.generated_forms()] for loss in source.losses()]
 
 
 def _objectives(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Product]:
@@ -196,8 +234,9 @@ def _objectives(source: Source, targets: tuple[str, ...], out: Path) -> Iterator
 
     forms = {target: [form for form in _raw_forms(source) if not why_not(form, target)] for target in targets}
     wanted = {form.name: form for target in targets for form in forms[target]}
+    by_name = {item.loss.name: item for studied in _studied(source) for item in studied}
     for name, form in wanted.items():
-        mathematics = _study(form)
+        mathematics = by_name[name]
         training = training_of(mathematics)
         for target in (target for target in targets if form in forms[target]):
             with stage("emit", name):
@@ -231,22 +270,23 @@ def _reasons(source: Source, target: str) -> dict[str, str]:
         return {form.name: why_not(form, target) for form in _raw_forms(source)}
     from symloss.compiled_modules import why_not_compiled
 
-    return {form.name: why_not_compiled(_study(form), SPELLINGS[target]) for form in _forms_in(source)}
+    every = [item for studied in _studied(source) for item in studied]
+    return {item.loss.name: why_not_compiled(item, SPELLINGS[target]) for item in every}
 
 
-def _record_refusals(source: Source, targets: tuple[str, ...], out: Path) -> None:
-    for target in (name for name in targets if name in _REFUSING):
+def _record_refusals(source: Source, made: Made, out: Path) -> None:
+    for target, refused in made.refused.items():
         known = refusals.read(out / target)
         others = {name: item for name, item in known.items() if item["origin"] != source.label}
-        if (wanted := others | _refusals(source, target, out)) != known:
+        if (wanted := {**others, **refused}) != known:
             refusals.write(out / target, wanted)
 
 
-def _stale_refusals(source: Source, targets: tuple[str, ...], out: Path) -> list[str]:
+def _stale_refusals(source: Source, made: Made, out: Path) -> list[str]:
     stale = []
-    for target in (name for name in targets if name in _REFUSING):
+    for target, refused in made.refused.items():
         known = {name: item for name, item in refusals.read(out / target).items() if item["origin"] == source.label}
-        if known != _refusals(source, target, out):
+        if known != refused:
             stale.append(f"{refusals.path_of(out / target)}: stale on {source.argument}")
     return stale
 
