@@ -21,7 +21,7 @@ LIMITS: Mapping[tuple[str, str], float] = {
     ("numpy", "float64"): 4.0,
     ("numpy", "float32"): 6.0,
     ("c", "float64"): 4.0,
-    ("c", "float32"): 1.0,  # computed in double, and rounded once
+    ("c", "float32"): 4.0,
     ("tensorflow", "float64"): 8.0,
     ("tensorflow", "float32"): 8.0,
 }
