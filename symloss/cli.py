@@ -39,7 +39,7 @@ Targets = Annotated[
     typer.Option(
         "--target",
         "-t",
-        help="numpy, tensorflow, c, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated.",
+        help="numpy, tensorflow, numba, c, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated.",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds one folder per target.")]

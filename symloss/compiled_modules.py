@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,9 +60,11 @@ def compiled_texts(mathematics: Mathematics, target: Target, provenance: Provena
             f"{mathematics.loss.name} is not made for {target.name}: {reason}; choose another target"
         )
     values, plain = _values(mathematics, target, provenance), _plain(mathematics)
-    source = render(f"{target.name}/{target.files['.c']}.jinja", **{**values, **_BARE})
-    values["code_hash"] = hashlib.sha256(source.encode()).hexdigest()[:16]
-    in_python = {**values, "operations": used_operations(mathematics.kernel, plain)}
+    in_python = values = {**values, "plain_operations": used_operations(mathematics.kernel, plain)}
+    if ".c" in target.files:
+        source = render(f"{target.name}/{target.files['.c']}.jinja", **{**values, **_BARE})
+        values["code_hash"] = hashlib.sha256(source.encode()).hexdigest()[:16]
+        in_python = {**values, "operations": values["plain_operations"]}
     return {
         ending: render(f"{target.name}/{name}.jinja", **(in_python if ending == ".py" else values))
         for ending, name in target.files.items()
@@ -113,6 +116,7 @@ def _values(mathematics: Mathematics, target: Target, provenance: Provenance) ->
         "job_fields": arguments.fields(),
         "codes": _codes(values),
         "c_checks": _checks(mathematics, values),
+        "python_checks": [_in_python(item["test"]) for item in _checks(mathematics, values)],
         "branches": _branches(by_name),
         "hessian_arguments": by_name["hessian"]["arguments"],
         "product_arguments": by_name.get("hessian_vector_product", {}).get("arguments"),
@@ -171,10 +175,19 @@ def _function(name: str, loops: Loops, values: Mapping[str, Any], arguments: _Ar
     places = {"hessian_vector_product": "gradient_block"}
     kept = ["kept"] if loops.kept_entries or loops.kept_rows else []
     shown = ["stable" if output == "value" else output for output in outputs]
+    blocks = [f"{item}_block" for item in outputs]
     return {
         "name": name,
         "title": TITLES[name],
         "latex": [values["latex"][output] for output in shown if output in values["latex"]],
+        "outputs": list(outputs),
+        "names": [*(sizes if has_axis else []), *(f"{item}_block" for item in arrays), *numbers, *blocks],
+        "call_names": [*(sizes if has_axis else []), *(f"{item}_block" for item in arrays), *numbers, *blocks],
+        "run_names": [
+            *("y_true", "y_pred", *arguments.extras),
+            *(["vector"] if "vector" in loops.inputs else []),
+            *(*arguments.parameters, "weight", "factor", *outputs, "sums", "first", "last"),
+        ],
         "passes": loops.passes,
         "kept_entries": loops.kept_entries,
         "kept_rows": loops.kept_rows,
@@ -241,6 +254,15 @@ def _checks(mathematics: Mathematics, values: Mapping[str, Any]) -> list[dict[st
     for item, extra in zip(values["extras"], loss.extra_inputs, strict=True):
         found.append((item["name"], _outside(f"{item['c_name']}_block", per_sample, extra.domain)))
     return [{"code": f"BAD_{name}", "test": test} for name, test in found]
+
+
+def _in_python(test: str) -> str:
+    """A test in C as Python has it."""
+    limits = {"-DBL_MAX": "-_LARGEST", "DBL_MAX": "_LARGEST", "INFINITY": "np.inf"}
+    finite = re.sub(r"are_not_finite\((\w+), \w+\)", r"_is_outside(\1, -DBL_MAX, DBL_MAX)", test)
+    counted = re.sub(r"^(is_outside|are_no_signs)\((\w+), \w+", r"_\1(\2", finite)
+    named = re.sub(r"^is_sum_outside", "_is_sum_outside", counted)
+    return re.sub(r"-?DBL_MAX|INFINITY", lambda found: limits[found.group()], named)
 
 
 def _outside(block: str, count: str, domain: Domain) -> str:

@@ -38,7 +38,7 @@ def measured(record: Record, mathematics: Mathematics, siblings: list[Mathematic
 def bare_text(
     mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic = FLOATS
 ) -> str:
-    """The text of a module apart from where it comes from and how it was measured; of a compiled one, what is compiled."""
+    """A module's text apart from where it comes from and how it was measured; of a library, what is compiled."""
     provenance = Provenance("", "", "", (), None, arithmetic)
     found = texts(mathematics, find(target), provenance, siblings)
     return "".join(text for ending, text in found.items() if ending != ".py" or len(found) == 1)

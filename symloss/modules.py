@@ -243,9 +243,8 @@ def certificate_lines(certificate: Mapping[str, Any] | None) -> list[str]:
         for mode, functions in (("", modes),) if "value" in modes else modes.items():
             lines += _sentences(f"{dtype}, {mode}" if mode else dtype, _in_order(functions))
     environment = certificate["environment"]
-    libraries = [
-        f"{name} {environment[name.lower()]}" for name in ("NumPy", "TensorFlow", "libc") if name.lower() in environment
-    ]
+    known = ("NumPy", "TensorFlow", "numba", "libc")
+    libraries = [f"{name} {environment[name.lower()]}" for name in known if name.lower() in environment]
     where = f"Measured with {', '.join(libraries)} on {environment['machine']} ({environment['simd']})"
     return [*lines, f"{where}, against {environment['oracle']} on the declaration."]
 

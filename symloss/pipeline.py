@@ -40,9 +40,10 @@ if TYPE_CHECKING:
 
 CODE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is None)
 OBJECTIVE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is not None)
-COMPILED_TARGETS = tuple(name for name in CODE_TARGETS if SPELLINGS[name].in_loops)
+LOOP_TARGETS = tuple(name for name in CODE_TARGETS if SPELLINGS[name].in_loops)
+BUILT_TARGETS = tuple(name for name in LOOP_TARGETS if ".c" in SPELLINGS[name].files)
 TARGETS = (*CODE_TARGETS, *OBJECTIVE_TARGETS, "docs")
-_REFUSING = (*OBJECTIVE_TARGETS, *COMPILED_TARGETS)  # those that some losses are not made for
+_REFUSING = (*OBJECTIVE_TARGETS, *LOOP_TARGETS)  # those that some losses are not made for
 Progress = Callable[[str], None]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -204,7 +205,7 @@ def products(source: Source, targets: tuple[str, ...], out: Path) -> Iterator[Pr
     record = certificates.read(_record_path(source, out))
     for studied in everything:
         for target in (name for name in targets if name not in OBJECTIVE_TARGETS):
-            reasons = _reasons(source, target) if target in COMPILED_TARGETS else {}
+            reasons = _reasons(source, target) if target in LOOP_TARGETS else {}
             for mathematics in (item for item in studied if not reasons.get(item.loss.name)):
                 with stage("emit", mathematics.loss.name):
                     found = measured(record, mathematics, studied, target)
@@ -550,8 +551,8 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
     form = _form_named(name, source)
     oracle = Oracle(form)
     module = open_module(form, target, out / target / f"{name}.py")
-    # Sorts, pairs and contractions are computed in floats alone, and so is everything that is compiled.
-    if mend and not _is_over_places(form) and target not in COMPILED_TARGETS:
+    # Sorts, pairs and contractions are computed in floats alone, and so is everything in loops.
+    if mend and not _is_over_places(form) and target not in LOOP_TARGETS:
         return _mended(form, source, target, dtypes, points, oracle)
     lines = tuple(measure(form, module, list(dtypes), points, oracle))
     return Examined(name, target, lines, environment(oracle.numbers.name, target), FLOATS)
@@ -664,7 +665,7 @@ def installed_targets(out: Path) -> tuple[str, ...]:
     from symloss.compile import library_of
 
     def is_installed(target: str) -> bool:
-        if target not in COMPILED_TARGETS:
+        if target not in BUILT_TARGETS:
             return find_spec(target) is not None
         modules = [path for path in (out / target).glob("*.py") if path.name != "__init__.py"]
         return bool(modules) and all(library_of(module).is_file() for module in modules)
@@ -691,7 +692,7 @@ def compile_modules(
     from symloss.compile import build, find_compiler
 
     command = find_compiler(compiler)
-    for target in COMPILED_TARGETS:
+    for target in BUILT_TARGETS:
         generate(names, (target,), out, progress=progress)
         refused = refusals.read(out / target)
         forms = [form.name for source in sources(names) for form in _forms_in(source)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from symloss.errors import UnsupportedError
 from symloss.targets.boosters import CATBOOST, LIGHTGBM, XGBOOST
 from symloss.targets.c import C
+from symloss.targets.numba import NUMBA
 from symloss.targets.numpy import NUMPY
 from symloss.targets.target import Library, Spelling, Step, Target
 from symloss.targets.tensorflow import TENSORFLOW
 
-TARGETS: dict[str, Target] = {target.name: target for target in (NUMPY, TENSORFLOW, C, XGBOOST, LIGHTGBM, CATBOOST)}
+_ALL = (NUMPY, TENSORFLOW, NUMBA, C, XGBOOST, LIGHTGBM, CATBOOST)
+TARGETS: dict[str, Target] = {target.name: target for target in _ALL}
 
 __all__ = ["TARGETS", "Library", "Spelling", "Step", "Target", "find"]
 

@@ -20,6 +20,8 @@ from symloss.verify.oracle import Oracle
 LIMITS: Mapping[tuple[str, str], float] = {
     ("numpy", "float64"): 4.0,
     ("numpy", "float32"): 6.0,
+    ("numba", "float64"): 4.0,
+    ("numba", "float32"): 4.0,
     ("c", "float64"): 4.0,
     ("c", "float32"): 4.0,
     ("tensorflow", "float64"): 8.0,

@@ -564,5 +564,6 @@ _OF_ARRAYS: tuple[Callable[[Examination, Any, Report], None], ...] = (
 CHECKS: Mapping[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {
     "numpy": _OF_ARRAYS,
     "tensorflow": (_keras_reductions, _keras_products, _plain_autodiff, _against_truth, _finite_differences),
+    "numba": _OF_ARRAYS,
     "c": _OF_ARRAYS,
 }

@@ -128,6 +128,12 @@ class CompiledModule(NumpyModule):
     target = "c"
 
 
+class NumbaModule(NumpyModule):
+    """An emitted module that numba compiles."""
+
+    target = "numba"
+
+
 class TensorflowModule:
     """An emitted TensorFlow module, evaluated eagerly in float64 and differentiated by tapes."""
 
@@ -260,6 +266,7 @@ class TensorflowModule:
 FACES: dict[str, type[NumpyModule | TensorflowModule]] = {
     "numpy": NumpyModule,
     "tensorflow": TensorflowModule,
+    "numba": NumbaModule,
     "c": CompiledModule,
 }
 

@@ -43,24 +43,23 @@ def symloss_two_workers(workload: Workload, task: str, labels: np.ndarray, score
 
 
 @cache
-def _compiled(name: str) -> ModuleType:
-    return load(name).compile("c")
+def _compiled(name: str, target: str) -> ModuleType:
+    return load(name).compile(target)
 
 
-def symloss_in_c(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray, *, workers: int = 1) -> Run:
-    """The compiled module."""
-    module = _compiled(workload.module)
-    keywords = {"reduction": "sum", "workers": workers}
-    if task == "value+gradient":
-        out = np.empty_like(scores)
-        return lambda: module.loss_and_gradient(labels, scores, out=out, **keywords)
-    pair = (np.empty_like(scores), np.empty_like(scores))
-    return lambda: module.gradient_and_hessian(labels, scores, out=pair, **keywords)
+def symloss_compiled(target: str, workers: int = 1) -> Maker:
+    """The module of a compiled target."""
 
+    def make(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray) -> Run:
+        module = _compiled(workload.module, target)
+        keywords = {"reduction": "sum", "workers": workers}
+        if task == "value+gradient":
+            out = np.empty_like(scores)
+            return lambda: module.loss_and_gradient(labels, scores, out=out, **keywords)
+        pair = (np.empty_like(scores), np.empty_like(scores))
+        return lambda: module.gradient_and_hessian(labels, scores, out=pair, **keywords)
 
-def symloss_in_c_two_workers(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray) -> Run:
-    """The compiled module, with two threads."""
-    return symloss_in_c(workload, task, labels, scores, workers=2)
+    return make
 
 
 def numpy_by_hand(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray) -> Run | None:
@@ -306,8 +305,9 @@ def tensorflow_xla(workload: Workload, task: str, labels: np.ndarray, scores: np
 OURS: Mapping[str, Maker] = {
     "symloss": symloss,
     "symloss (2 workers)": symloss_two_workers,
-    "symloss C": symloss_in_c,
-    "symloss C (2 workers)": symloss_in_c_two_workers,
+    "symloss C": symloss_compiled("c"),
+    "symloss C (2 workers)": symloss_compiled("c", workers=2),
+    "symloss numba": symloss_compiled("numba"),
 }
 IN_NUMPY: Mapping[str, Maker] = {
     "by hand": numpy_by_hand,
@@ -323,6 +323,7 @@ FRAMEWORKS: Mapping[str, Maker] = {
 }
 RIVALS: Mapping[str, Maker] = {**OURS, **IN_NUMPY, **FRAMEWORKS}
 PACKAGES = {
+    "symloss numba": "numba",
     "numexpr": "numexpr",
     "scikit-learn": "sklearn",
     "torch": "torch",

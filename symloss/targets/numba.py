@@ -1,0 +1,74 @@
+"""numba's spelling of the kernel: functions of one number, compiled into the loops that call them."""
+
+from symloss.targets.target import ARITHMETIC, COMPARISON, SUM, Spelling, Target, calls, compare
+
+# What is declared in the scope of a kernel, or stands there for something else.
+_OF_KERNELS = frozenset(
+    """
+    at entry entries row rows i count kept math np njit nan inf range min max float
+    """.split()  # noqa: SIM905
+)
+_OF_FUNCTIONS = frozenset(
+    """
+    weight factor first last start end sums chunk value gradient hessian hessian_vector_product
+    """.split()  # noqa: SIM905
+)
+
+NUMBA = Target(
+    name="numba",
+    files={".py": "module"},
+    template_folders=("numpy", "compiled"),
+    in_loops=True,
+    reserved=_OF_KERNELS,
+    beside_arguments=_OF_FUNCTIONS,
+    operations={
+        **ARITHMETIC,
+        **calls(
+            "math.",
+            power="pow({0}, {1})",
+            absolute="fabs({0})",
+            sqrt="sqrt({0})",
+            sin="sin({0})",
+            cos="cos({0})",
+            tan="tan({0})",
+            arcsin="asin({0})",
+            arccos="acos({0})",
+            arctan="atan({0})",
+            sinh="sinh({0})",
+            cosh="cosh({0})",
+            erf="erf({0})",
+            erfc="erfc({0})",
+            lgamma="lgamma({0})",
+        ),
+        **calls(
+            "_",
+            sign="sign_of({0})",
+            maximum="larger({0}, {1})",
+            minimum="smaller({0}, {1})",
+            clip="clip_of({0}, {1}, {2})",
+            exp="exp_of({0})",
+            expm1="expm1_of({0})",
+            log="log_of({0})",
+            log1p="log1p_of({0})",
+            tanh="tanh_of({0})",
+            digamma="digamma_of({0})",
+            trigamma="trigamma_of({0})",
+            tetragamma="tetragamma_of({0})",
+            sum_error="sum_error_of({0}, {1})",
+            product_error="product_error_of({0}, {1})",
+            binade="binade_of({0})",
+            select="where({0}, {1}, {2})",
+        ),
+        "logical_not": Spelling("not {0}", 0, (COMPARISON,)),
+        "equal": compare("=="),
+        "not_equal": compare("!="),
+        "fill": Spelling("{0}", 0),
+        "is_label": Spelling("entry == {1}", compare("==").binds, (0, SUM)),
+        "closeness": Spelling("0.5"),
+        "smallest_normal": Spelling("2.0**-1022"),
+        "axis_size": Spelling("float(entries)"),
+    },
+    indicator="_where({0}, 1.0, 0.0)",
+    integers_as_floats=True,
+    infinity="np.inf",
+)
