@@ -36,7 +36,7 @@ def test_the_benchmark_measures_every_cost_that_the_readme_names():
 
 def test_the_race_runs_and_compares_results_first(tmp_path):
     """Every loss and task at a small size, as JSON, CSV and a picture; the exit code tells of wrong results."""
-    rivals = "symloss,symloss (2 workers),symloss C,symloss C (2 workers),by hand,lambdify,scikit-learn"
+    rivals = "symloss,symloss (2 workers),by hand,lambdify,scikit-learn"
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tests.speed", "--sizes", "2e3", "--dtypes", "float64,float32", "--repeat", "1"),
@@ -75,3 +75,14 @@ def test_the_race_names_what_it_does_not_know():
         assert done.returncode == 1
         assert arguments[-1] in done.stderr
         assert "choose from" in done.stderr
+
+
+def test_compiled_modules_race_too():
+    """C and numba, at one loss: compiling takes longer than racing."""
+    rivals = "symloss,symloss C,symloss C (2 workers),symloss numba"
+    words = ["--sizes", "2e3", "--dtypes", "float64", "--repeat", "1", "--rivals", rivals, "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.speed", "huber", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {row["rival"] for row in json.loads(done.stdout)["rows"]} == set(rivals.split(","))
