@@ -6,7 +6,7 @@ A pass computes again what is cheap, and keeps what is costly for the passes beh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain, count
 
@@ -110,13 +110,21 @@ def _renamed(kernel: Kernel, target: Target) -> Kernel:
     return replace(kernel, values=tuple(map(renamed, kernel.values)))
 
 
+def _free(base: str, taken: Collection[str], *endings: str) -> str:
+    """A name that is not taken, nor with the endings, and none of an array's."""
+    names = chain([base], (f"{base}_{number}" for number in count(2)))
+    return next(
+        name
+        for name in names
+        if not name.endswith("_block") and all(f"{name}{ending}" not in taken for ending in ("", *endings))
+    )
+
+
 class _Typed(Emitter):
     """An emitter that tells of every line whether it is a number or a flag."""
 
     def _free_name(self, base: str) -> str:
-        names = chain([base], (f"{base}_{number}" for number in count(2)))
-        self.taken |= self.target.reserved
-        name = next(item for item in names if item not in self.taken)
+        name = _free(base, self.taken | self.target.reserved)
         self.taken.add(name)
         return name
 
@@ -127,6 +135,8 @@ class _Typed(Emitter):
 
 
 class _Scheduler:
+    """Places every value in a pass, then writes the passes, the last one first."""
+
     def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...]) -> None:
         self.kernel = kernel
         self.target = target
@@ -169,6 +179,7 @@ class _Scheduler:
         self.stages[position] = stage + 1 if is_reduction else stage
 
     def operation(self, position: int) -> str:
+        """What makes a value; empty for inputs and constants."""
         definition = self.kernel.values[position].definition
         return definition.operation if isinstance(definition, Apply) else ""
 
@@ -176,9 +187,10 @@ class _Scheduler:
         definition = self.kernel.values[position].definition
         return definition.operands if isinstance(definition, Apply) else ()
 
-    # -- the passes, the last one first: each asks for what earlier ones must keep -----------------------------------
+    # -- the passes: each asks for what earlier ones must keep --------------------------------------------------------
 
     def loops(self) -> Loops:
+        """All passes, in order."""
         results = {output: self.kernel.outputs[output] for output in self.outputs}
         if not self.kernel.has_axis:
             only = self._pass(_ENTRY, 0, results, {})
@@ -214,10 +226,9 @@ class _Scheduler:
             value = self.kernel.values[position]
             base = _REDUCTIONS[operation] if operation == "is_first_maximum" else value.name
             base = base or _REDUCTIONS.get(operation, operation)
-            names = chain([base], (f"{base}_{number}" for number in count(2)))
-            taken = self.taken | self.target.reserved
-            self.names[position] = next(item for item in names if not {item, f"{item}_rest"} & taken)
-            self.taken |= {self.names[position], f"{self.names[position]}_rest"}
+            name = _free(base, self.taken | self.target.reserved, "_rest")
+            self.names[position] = name
+            self.taken |= {name, f"{name}_rest"}
 
     def _entry_pass(self, stage: int, results: dict[str, int]) -> list[Pass]:
         writes = self._of_stage(results, stage, _ENTRY)
@@ -274,6 +285,7 @@ class _Part:
         self.read: dict[int, set[str]] = {_ROW: set(), _ENTRY: set(), _PARAMETER: set()}
 
     def move(self, position: int, *, is_result: bool = False) -> int:
+        """The place in this part of a value of the whole."""
         if position not in self.moved:
             self.moved[position] = self._move(position, is_result=is_result)
         return self.moved[position]
