@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,22 +31,28 @@ _OF_LIBRARIES = frozenset(
     {"power", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "erf", "erfc", "lgamma"}
 )
 _SUM_TOLERANCE = 1e-3
+_ENDS_IN_C, _ENDS_IN_PYTHON = ("DBL_MAX", "INFINITY"), ("_LARGEST", "np.inf")  # the largest float, and infinity
 _BARE: Mapping[str, Any] = {"origin": "", "command": "", "source_hash": "", "forms": (), "code_hash": ""}
 
 
 def why_not_compiled(mathematics: Mathematics, target: Target) -> str:
     """Why a loss is not made for the target; empty where it is."""
-    loss = mathematics.loss
-    if loss.is_coupled:
-        return "it compares predictions with each other, or has inputs over axes of their own"
-    if isinstance(loss.y_true, Rising) or isinstance(loss.y_pred, Rising):
-        return "its entries must rise"
     try:
-        for outputs in _outputs_of(mathematics).values():
-            emit_loops(mathematics.kernel, target, *outputs)
+        _loops(mathematics, target)
     except UnsupportedError as error:
         return str(error)
     return ""
+
+
+def _loops(mathematics: Mathematics, target: Target) -> dict[str, Loops]:
+    """The loops of every kernel; raises UnsupportedError with the reason why there are none."""
+    loss, outputs = mathematics.loss, mathematics.kernel.outputs
+    if loss.is_coupled:
+        raise UnsupportedError("it compares predictions with each other, or has inputs over axes of their own")
+    if isinstance(loss.y_true, Rising) or isinstance(loss.y_pred, Rising):
+        raise UnsupportedError("its entries must rise")
+    known = {name: parts for name, parts in _KERNELS.items() if all(part in outputs for part in parts)}
+    return {name: emit_loops(mathematics.kernel, target, *parts) for name, parts in known.items()}
 
 
 def compiled_texts(mathematics: Mathematics, target: Target, provenance: Provenance) -> dict[str, str]:
@@ -54,14 +60,13 @@ def compiled_texts(mathematics: Mathematics, target: Target, provenance: Provena
 
     Raises UnsupportedError where ``why_not_compiled`` has a reason.
     """
-    reason = why_not_compiled(mathematics, target)
-    if reason:
-        raise UnsupportedError(
-            f"{mathematics.loss.name} is not made for {target.name}: {reason}; choose another target"
-        )
-    values, plain = _values(mathematics, target, provenance), _plain(mathematics)
+    try:
+        loops = _loops(mathematics, target)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{mathematics.loss.name} is not made for {target.name}: {error}") from error
+    values, plain = _values(mathematics, target, provenance, loops), _plain(mathematics)
     in_python = values = {**values, "plain_operations": used_operations(mathematics.kernel, plain)}
-    if ".c" in target.files:
+    if target.is_built:
         source = render(f"{target.name}/{target.files['.c']}.jinja", **{**values, **_BARE})
         values["code_hash"] = hashlib.sha256(source.encode()).hexdigest()[:16]
         in_python = {**values, "operations": values["plain_operations"]}
@@ -76,22 +81,18 @@ def _plain(mathematics: Mathematics) -> list[str]:
     return [name for name in _IN_NUMPY if name in mathematics.kernel.outputs]
 
 
-def _outputs_of(mathematics: Mathematics) -> dict[str, tuple[str, ...]]:
-    outputs = mathematics.kernel.outputs
-    return {name: parts for name, parts in _KERNELS.items() if all(part in outputs for part in parts)}
-
-
-def _values(mathematics: Mathematics, target: Target, provenance: Provenance) -> dict[str, Any]:
+def _values(
+    mathematics: Mathematics, target: Target, provenance: Provenance, loops: Mapping[str, Loops]
+) -> dict[str, Any]:
     kernel, loss = mathematics.kernel, mathematics.loss
     values = template_values(mathematics, find("numpy"), provenance)
-    loops = {name: emit_loops(kernel, target, *parts) for name, parts in _outputs_of(mathematics).items()}
     for item in (*values["parameters"], *values["extras"]):
-        item["c_name"] = name_in(target, item["name"])
-    for item in values["parameters"]:
+        item["argument"] = name_in(target, item["name"])
+    for item, parameter in zip(values["parameters"], loss.parameters, strict=True):
         item["code"] = f"BAD_{item['name']}"
-        domain = next(parameter.domain for parameter in loss.parameters if parameter.name == item["name"])
-        item["test"] = _inside(f"job->{item['c_name']}", domain)
+        item["test"] = _inside(f"job->{item['argument']}", parameter.domain)
     plain = _plain(mathematics)
+    ends = _ENDS_IN_C if target.is_built else _ENDS_IN_PYTHON
     arguments = _Arguments(values)
     functions = [_function(name, loops[name], values, arguments) for name in loops]
     by_name = {function["name"]: function for function in functions}
@@ -115,8 +116,9 @@ def _values(mathematics: Mathematics, target: Target, provenance: Provenance) ->
         "product_ctypes": arguments.ctypes(2),
         "job_fields": arguments.fields(),
         "codes": _codes(values),
-        "c_checks": _checks(mathematics, values),
-        "python_checks": [_in_python(item["test"]) for item in _checks(mathematics, values)],
+        "block_checks_in_loops": [
+            {**check, "ends": [_spelled(end, *ends) for end in check["ends"]]} for check in _checks(mathematics, values)
+        ],
         "branches": _branches(by_name),
         "hessian_arguments": by_name["hessian"]["arguments"],
         "product_arguments": by_name.get("hessian_vector_product", {}).get("arguments"),
@@ -132,8 +134,8 @@ class _Arguments:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.has_axis, self.label = values["has_axis"], values["label"]
-        self.extras = [item["c_name"] for item in values["extras"]]
-        self.parameters = [item["c_name"] for item in values["parameters"]]
+        self.extras = [item["argument"] for item in values["extras"]]
+        self.parameters = [item["argument"] for item in values["parameters"]]
 
     def of(self, suffix: str, kind: str) -> dict[str, Any]:
         """Both functions' arguments in C for a type of numbers."""
@@ -182,7 +184,6 @@ def _function(name: str, loops: Loops, values: Mapping[str, Any], arguments: _Ar
         "latex": [values["latex"][output] for output in shown if output in values["latex"]],
         "outputs": list(outputs),
         "names": [*(sizes if has_axis else []), *(f"{item}_block" for item in arrays), *numbers, *blocks],
-        "call_names": [*(sizes if has_axis else []), *(f"{item}_block" for item in arrays), *numbers, *blocks],
         "run_names": [
             *("y_true", "y_pred", *arguments.extras),
             *(["vector"] if "vector" in loops.inputs else []),
@@ -234,55 +235,53 @@ def _codes(values: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{"name": name, "meaning": meaning} for name, meaning in (*outside, *others)]
 
 
-def _checks(mathematics: Mathematics, values: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The tests in C of the numbers of a block."""
-    loss, has_axis = mathematics.loss, values["has_axis"]
-    size = "count"
-    found = []
-    for name, domain in (("y_true", loss.y_true), ("y_pred", loss.y_pred)):
-        if isinstance(domain, ClassLabel):
-            continue
-        found.append((name, _outside(f"{name}_block", size, domain)))
-        if isinstance(domain, Signs):
-            found.append((name, f"are_no_signs({name}_block, {size})"))
+def _checks(mathematics: Mathematics, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The tests of the numbers of a block: which function tells that some are outside, and of which ends."""
+    loss = mathematics.loss
+    found = [_outside(name, name, getattr(loss, name)) for name in ("y_true", "y_pred")]
+    if isinstance(loss.y_true, ClassLabel):
+        del found[0]  # labels are checked where they are loaded
+    if isinstance(loss.y_true, Signs):
+        found.insert(1, {"name": "y_true", "array": "y_true", "function": "are_no_signs", "ends": ()})
     if isinstance(loss.y_true, Simplex):
-        ends = f"{1 - _SUM_TOLERANCE!r}, {1 + _SUM_TOLERANCE!r}"
-        found.append(("y_true", f"is_sum_outside(y_true_block, rows, entries, {ends})"))
+        found.append(_sum_outside("y_true", 1 - _SUM_TOLERANCE, 1 + _SUM_TOLERANCE))
     if isinstance(loss.y_pred, Vectors) and loss.y_pred.entries == Interval(0.0):
-        found.append(("y_pred", "is_sum_outside(y_pred_block, rows, entries, 5e-324, INFINITY)"))
-    per_sample = "rows" if has_axis else size
+        found.append(_sum_outside("y_pred", math.nextafter(0.0, 1.0), math.inf))
     for item, extra in zip(values["extras"], loss.extra_inputs, strict=True):
-        found.append((item["name"], _outside(f"{item['c_name']}_block", per_sample, extra.domain)))
-    return [{"code": f"BAD_{name}", "test": test} for name, test in found]
+        found.append({**_outside(item["name"], item["argument"], extra.domain), "is_per_row": values["has_axis"]})
+    return [{"is_per_row": False, **item} for item in found]
 
 
-def _in_python(test: str) -> str:
-    """A test in C as Python has it."""
-    limits = {"-DBL_MAX": "-_LARGEST", "DBL_MAX": "_LARGEST", "INFINITY": "np.inf"}
-    finite = re.sub(r"are_not_finite\((\w+), \w+\)", r"_is_outside(\1, -DBL_MAX, DBL_MAX)", test)
-    counted = re.sub(r"^(is_outside|are_no_signs)\((\w+), \w+", r"_\1(\2", finite)
-    named = re.sub(r"^is_sum_outside", "_is_sum_outside", counted)
-    return re.sub(r"-?DBL_MAX|INFINITY", lambda found: limits[found.group()], named)
+def _sum_outside(name: str, lower: float, upper: float) -> dict[str, Any]:
+    return {"name": name, "array": name, "function": "is_sum_outside", "ends": (lower, upper)}
 
 
-def _outside(block: str, count: str, domain: Domain) -> str:
-    """The test in C that numbers of a block are outside a domain."""
+def _outside(name: str, array: str, domain: Domain) -> dict[str, Any]:
+    """The test that numbers of an array are outside a domain; the ends belong to the inside."""
     entries = entries_of(domain)
     if entries == Interval():
-        return f"are_not_finite({block}, {count})"
-    lower, upper = inner_end(entries.lower, entries.lower_open), inner_end(entries.upper, entries.upper_open, -1)
-    return f"is_outside({block}, {count}, {_end(lower)}, {_end(upper)})"
+        return {"name": name, "array": array, "function": "are_not_finite", "ends": ()}
+    ends = inner_end(entries.lower, entries.lower_open), inner_end(entries.upper, entries.upper_open, -1)
+    return {"name": name, "array": array, "function": "is_outside", "ends": tuple(map(_finite, ends))}
 
 
-def _end(number: float) -> str:
-    return repr(float(number)) if math.isfinite(number) else ("-DBL_MAX" if number < 0 else "DBL_MAX")
+def _finite(number: float) -> float:
+    return math.copysign(sys.float_info.max, number) if math.isinf(number) else float(number)
+
+
+def _spelled(number: float, largest: str, infinity: str) -> str:
+    """A number of a check, with the target's names for the ends of the floats."""
+    if abs(number) == sys.float_info.max:
+        return largest if number > 0 else f"-{largest}"
+    return infinity if math.isinf(number) else repr(number)
 
 
 def _inside(name: str, domain: Interval) -> str:
     """The test in C that a number is finite and in an interval."""
     above = ">" if _excludes(domain.lower, is_open=domain.lower_open) else ">="
     below = "<" if _excludes(domain.upper, is_open=domain.upper_open) else "<="
-    return f"{name} {above} {_end(domain.lower)} && {name} {below} {_end(domain.upper)}"
+    lower, upper = (_spelled(_finite(end), *_ENDS_IN_C) for end in (domain.lower, domain.upper))
+    return f"{name} {above} {lower} && {name} {below} {upper}"
 
 
 def _excludes(end: float, *, is_open: bool) -> bool:

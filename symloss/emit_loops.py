@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import chain, count
 
 from symloss.emit import Emitter, Program
@@ -337,7 +338,7 @@ class _Part:
         return self._add(Value(Input(name, "row" if rank == _ROW else "element"), "row" if rank == _ROW else "element"))
 
     def _any_number(self) -> int:
-        return self._add(Value(Constant(1), "parameter"))  # type: ignore[arg-type]
+        return self._add(Value(Constant(Fraction(1)), "parameter"))
 
     def _add(self, value: Value) -> int:
         self.values.append(value)

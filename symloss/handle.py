@@ -189,7 +189,7 @@ class Handle:
         A compiled target is built first, in a folder of its own. Raises MissingFrameworkError when the target's
         framework is not installed, and CompilerError where there is no compiler.
         """
-        if ".c" in find(target).files:
+        if find(target).is_built:
             return self._built(target)
         try:
             return imported(self.generate(target), f"symloss_compiled.{target}.{self.name}")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 CODE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is None)
 OBJECTIVE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is not None)
 LOOP_TARGETS = tuple(name for name in CODE_TARGETS if SPELLINGS[name].in_loops)
-BUILT_TARGETS = tuple(name for name in LOOP_TARGETS if ".c" in SPELLINGS[name].files)
+BUILT_TARGETS = tuple(name for name in LOOP_TARGETS if SPELLINGS[name].is_built)
 TARGETS = (*CODE_TARGETS, *OBJECTIVE_TARGETS, "docs")
 _REFUSING = (*OBJECTIVE_TARGETS, *LOOP_TARGETS)  # those that some losses are not made for
 Progress = Callable[[str], None]
@@ -427,20 +427,21 @@ def verify(
 ) -> Iterator[Report]:
     """Check the emitted modules in ``out``, one report per loss and target, several losses at a time."""
     _have_functions(targets)
+    refused = _refused(targets, out)
     tasks = [
         (source, form.name, made, out)
         for source in sources(names)
         for form in _forms_in(source)
-        if (made := tuple(target for target in targets if _is_made(form.name, target, out)))
+        if (made := tuple(target for target in targets if form.name not in refused[target]))
     ]
     for reports in _in_processes(_verified, tasks, workers):
         progress(reports[0].loss)
         yield from reports
 
 
-def _is_made(name: str, target: str, out: Path) -> bool:
-    """Whether a loss has a module in a target, rather than a reason why not."""
-    return target not in _REFUSING or name not in refusals.read(out / target)
+def _refused(targets: Iterable[str], out: Path) -> dict[str, Mapping[str, refusals.Refusal]]:
+    """By target the losses that have a reason there, not a module."""
+    return {target: refusals.read(out / target) if target in _REFUSING else {} for target in targets}
 
 
 def _verified(task: tuple[Source, str, tuple[str, ...], Path]) -> list[Report]:
@@ -504,12 +505,13 @@ def certify(
     """
     _have_functions(targets)
     _are_measurable(names, targets)
+    refused = _refused(targets, out)
     tasks = [
         (source, form.name, target, dtypes, points, out, mend)
         for source in sources(names)
         for form in _forms_in(source)
         for target in targets
-        if is_measurable(form, target) and _is_made(form.name, target, out)
+        if is_measurable(form, target) and form.name not in refused[target]
     ]
     for examined in _in_processes(_examined, tasks, workers):
         progress(examined.loss)
@@ -695,7 +697,7 @@ def compile_modules(
     for target in BUILT_TARGETS:
         generate(names, (target,), out, progress=progress)
         refused = refusals.read(out / target)
-        forms = [form.name for source in sources(names) for form in _forms_in(source)]
+        forms = forms_of(names)
         for name in forms if list(names) else []:
             if name in refused:
                 raise UnsupportedError(f"{name} is not made for {target}: {refused[name]['why']}")

@@ -116,6 +116,11 @@ class Target:
     template_folders: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=lambda: {".py": "module"})
 
+    @property
+    def is_built(self) -> bool:
+        """Whether a compiler has to build what is generated before it can be called."""
+        return ".c" in self.files
+
 
 ARITHMETIC: Mapping[str, Spelling] = {
     "add": infix("+", SUM),

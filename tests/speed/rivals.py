@@ -26,15 +26,18 @@ Maker = Callable[[Workload, str, np.ndarray, np.ndarray], Run | None]
 TASKS = ("value+gradient", "gradient+hessian")
 
 
-def symloss(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray, *, workers: int = 1) -> Run:
-    """The generated module."""
-    module = import_module(f"generated.numpy.{workload.module}")
+def _of_module(module: ModuleType, task: str, labels: np.ndarray, scores: np.ndarray, workers: int) -> Run:
     keywords = {"reduction": "sum", "workers": workers}
     if task == "value+gradient":
         out = np.empty_like(scores)
         return lambda: module.loss_and_gradient(labels, scores, out=out, **keywords)
     pair = (np.empty_like(scores), np.empty_like(scores))
     return lambda: module.gradient_and_hessian(labels, scores, out=pair, **keywords)
+
+
+def symloss(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray, *, workers: int = 1) -> Run:
+    """The generated module."""
+    return _of_module(import_module(f"generated.numpy.{workload.module}"), task, labels, scores, workers)
 
 
 def symloss_two_workers(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray) -> Run:
@@ -51,13 +54,7 @@ def symloss_compiled(target: str, workers: int = 1) -> Maker:
     """The module of a compiled target."""
 
     def make(workload: Workload, task: str, labels: np.ndarray, scores: np.ndarray) -> Run:
-        module = _compiled(workload.module, target)
-        keywords = {"reduction": "sum", "workers": workers}
-        if task == "value+gradient":
-            out = np.empty_like(scores)
-            return lambda: module.loss_and_gradient(labels, scores, out=out, **keywords)
-        pair = (np.empty_like(scores), np.empty_like(scores))
-        return lambda: module.gradient_and_hessian(labels, scores, out=pair, **keywords)
+        return _of_module(_compiled(workload.module, target), task, labels, scores, workers)
 
     return make
 
