@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import sys
@@ -85,6 +84,8 @@ def form_names() -> dict[str, str]:
 
 def unknown(name: str) -> str:
     """The message for a name that is not in the catalogue, with the closest ones that are."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(files()), n=3)
     hint = f"; did you mean {', '.join(close)}" if close else ""
     return f"there is no loss {name!r}{hint}; symloss list shows them all"

@@ -5,46 +5,43 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from symloss import __version__
 from symloss.errors import SymlossError
+from symloss.terminal import print_table, show_bar, show_progress
 
 if TYPE_CHECKING:
     from symloss.analyse.report import Report
     from symloss.doctor.diagnosis import Diagnosis
-    from symloss.pipeline import Examined, Outcome, Progress
+    from symloss.pipeline import Examined, Outcome
     from symloss.verify.report import Report as Verified
 
-app = typer.Typer(
-    name="symloss",
-    help="Declare a loss once, in SymPy; get verified code, derivatives and LaTeX.",
-    epilog="Examples: symloss list · symloss show huber · symloss generate huber --target numpy --out losses",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+_TARGETS = "numpy, tensorflow, numba, c, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated."
 
-Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAMES|FILES]", help="Catalogue names or Python files; default: all.")
-]
-Targets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--target",
-        "-t",
-        help="numpy, tensorflow, numba, c, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated.",
-    ),
-]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds one folder per target.")]
-Workers = Annotated[int, typer.Option("--workers", "-w", min=0, help="Processes; 0 takes one per core.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+names_argument = click.argument("names", nargs=-1, metavar="[NAMES|FILES]...")
+name_argument = click.argument("name", metavar="NAME|FILE")
+target_option = click.option("--target", "-t", multiple=True, metavar="TARGET", help=_TARGETS)
+out_option = click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    default="generated",
+    show_default=True,
+    help="Folder that holds one folder per target.",
+)
+workers_option = click.option(
+    "--workers", "-w", type=click.IntRange(min=0), default=0, help="Processes; default: one per core."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+
+def _examples(*lines: str) -> str:
+    """Commands to try, one per line, for the end of a help page."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def main() -> None:
@@ -52,31 +49,31 @@ def main() -> None:
     try:
         app()
     except SymlossError as error:
-        typer.echo(f"symloss: {error}", err=True)
+        click.echo(f"symloss: {error}", err=True)
         sys.exit(2)
+
+
+@click.group(
+    name="symloss",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_examples("symloss list", "symloss show huber", "symloss generate huber --target numpy --out losses"),
+)
+@click.version_option(__version__, "--version", prog_name="symloss", message="%(prog)s %(version)s")
+def app() -> None:
+    """Declare a loss once, in SymPy; get verified code, derivatives and LaTeX."""
 
 
 def _processes(workers: int) -> int:
     return workers or os.cpu_count() or 1
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"symloss {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
-
-
-@app.command("list", epilog="Examples: symloss list · symloss list --json")
-def list_losses(as_json: Json = False) -> None:
+@app.command(
+    "list",
+    short_help="Every loss of the catalogue, and what it is.",
+    epilog=_examples("symloss list", "symloss list --json"),
+)
+@json_option
+def list_losses(as_json: bool) -> None:
     """List the catalogue: every generated module, its family and what it is."""
     from symloss import catalogue
 
@@ -87,15 +84,18 @@ def list_losses(as_json: Json = False) -> None:
     ]
     rows.sort(key=lambda row: row["name"])
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps(rows, indent=2))
         return
-    _table(["name", "family", "summary"], [[row["name"], row["family"], row["summary"]] for row in rows])
+    print_table(["name", "family", "summary"], [[row["name"], row["family"], row["summary"]] for row in rows])
 
 
-@app.command(epilog="Examples: symloss show huber · symloss show my_loss.py · symloss show tweedie --json")
-def show(
-    name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")], as_json: Json = False
-) -> None:
+@app.command(
+    short_help="Formula, derivatives, kinks and parameters.",
+    epilog=_examples("symloss show huber", "symloss show my_loss.py", "symloss show tweedie --json"),
+)
+@name_argument
+@json_option
+def show(name: str, as_json: bool) -> None:
     """Show formula, gradient, Hessian, kinks and parameters in readable Unicode."""
     from symloss.handle import load, load_file
     from symloss.presentation import as_data, as_text
@@ -103,15 +103,18 @@ def show(
     handles = load_file(Path(name)) if name.endswith(".py") else [load(name)]
     if as_json:
         shown = [as_data(handle) for handle in handles]
-        typer.echo(json.dumps(shown if len(shown) > 1 else shown[0], indent=2))
+        click.echo(json.dumps(shown if len(shown) > 1 else shown[0], indent=2))
         return
-    typer.echo("\n\n".join(as_text(handle) for handle in handles))
+    click.echo("\n\n".join(as_text(handle) for handle in handles))
 
 
-@app.command(epilog="Examples: symloss report huber · symloss report my_loss.py · symloss report focal_binary --json")
-def report(
-    name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")], as_json: Json = False
-) -> None:
+@app.command(
+    short_help="What is proved about a loss, and what is not.",
+    epilog=_examples("symloss report huber", "symloss report my_loss.py", "symloss report focal_binary --json"),
+)
+@name_argument
+@json_option
+def report(name: str, as_json: bool) -> None:
     """Report what is proved, supported or refuted about a loss: kinks, curvature, constants, minimiser, boosters.
 
     Proved follows from the expression; supported means that no number tried contradicts it; refuted comes with a point.
@@ -119,52 +122,60 @@ def report(
     from symloss.handle import load, load_file
 
     handles = load_file(Path(name)) if name.endswith(".py") else [load(name)]
-    with _progress("examining", show=not as_json) as progress:
+    with show_progress("examining", show=not as_json) as progress:
         reports = []
         for handle in handles:
             progress(handle.name)
             reports.append(handle.report())
     if as_json:
         data = [item.as_data() for item in reports]
-        typer.echo(json.dumps(data if len(data) > 1 else data[0], indent=2))
+        click.echo(json.dumps(data if len(data) > 1 else data[0], indent=2))
         return
     for item in reports:
         _print_report(item)
 
 
 @app.command(
-    epilog="Examples: symloss lint train.py:objective --for xgboost · "
-    "symloss lint train.py:huber --for lightgbm --loss huber --set delta=2 · "
-    "symloss lint train.py:Focal --for catboost --labels binary --json"
+    short_help="Examine a hand-written booster objective.",
+    epilog=_examples(
+        "symloss lint train.py:objective --for xgboost",
+        "symloss lint train.py:huber --for lightgbm --loss huber --set delta=2",
+        "symloss lint train.py:Focal --for catboost --labels binary --json",
+    ),
 )
+@click.argument("named", metavar="MODULE.PY:OBJECTIVE")
+@click.option("--for", "library", required=True, help="xgboost, lightgbm, catboost: whose conventions count.")
+@click.option("--loss", "-l", help="The loss it should be of: a catalogue name or a Python file.")
+@click.option(
+    "--set", "parameters", multiple=True, metavar="NAME=NUMBER", help="A parameter of the loss; may be repeated."
+)
+@click.option("--labels", help="real, binary, signs, counts, positive, 'positive predictions'; default: what fits.")
+@click.option("--classes", type=click.IntRange(min=2), help="Scores per row, one per class.")
+@click.option("--outputs", type=click.IntRange(min=2), help="Scores per row, one per parameter of a distribution.")
+@click.option("--style", help="native or scikit-learn; default: found from the arguments' names.")
+@click.option("--ignore", "-i", multiple=True, metavar="CODE", help="Codes not to report.")
+@click.option("--strict", is_flag=True, help="Fail on advice, too.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="Seconds that one call may take.",
+)
+@json_option
 def lint(
-    named: Annotated[
-        str, typer.Argument(metavar="MODULE.PY:OBJECTIVE", help="Where the objective is; the file is run.")
-    ],
-    library: Annotated[str, typer.Option("--for", help="xgboost, lightgbm, catboost: whose conventions count.")],
-    loss: Annotated[
-        str | None, typer.Option("--loss", "-l", help="The loss it should be of: a catalogue name or a Python file.")
-    ] = None,
-    parameters: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=NUMBER", help="A parameter of the loss; may be repeated.")
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            "--labels", help="real, binary, signs, counts, positive, 'positive predictions'; default: what fits."
-        ),
-    ] = None,
-    classes: Annotated[int | None, typer.Option("--classes", min=2, help="Scores per row, one per class.")] = None,
-    outputs: Annotated[
-        int | None, typer.Option("--outputs", min=2, help="Scores per row, one per parameter of a distribution.")
-    ] = None,
-    style: Annotated[
-        str | None, typer.Option("--style", help="native or scikit-learn; default: found from the arguments' names.")
-    ] = None,
-    ignore: Annotated[list[str] | None, typer.Option("--ignore", "-i", help="Codes not to report.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on advice, too.")] = False,
-    time_limit: Annotated[float, typer.Option("--time-limit", min=0.1, help="Seconds that one call may take.")] = 30.0,
-    as_json: Json = False,
+    named: str,
+    library: str,
+    loss: str | None,
+    parameters: tuple[str, ...],
+    labels: str | None,
+    classes: int | None,
+    outputs: int | None,
+    style: str | None,
+    ignore: tuple[str, ...],
+    strict: bool,
+    time_limit: float,
+    as_json: bool,
 ) -> None:
     """Examine a hand-written objective: derivatives, curvature, weights, layout, overflow, and a short training.
 
@@ -174,22 +185,22 @@ def lint(
     from symloss.doctor.child import lint_in_child
 
     options = {
-        "parameters": dict(_assigned(item) for item in parameters or []),
+        "parameters": dict(_assigned(item) for item in parameters),
         "labels": labels,
         "classes": classes,
         "outputs": outputs,
         "style": style,
         "ignore": list(_words(ignore)),
     }
-    with _progress("calling", show=not as_json) as progress:
+    with show_progress("calling", show=not as_json) as progress:
         progress(named)
         diagnosis = lint_in_child(named, library, loss, time_limit, options)
     if as_json:
-        typer.echo(json.dumps(diagnosis.as_data(), indent=2))
+        click.echo(json.dumps(diagnosis.as_data(), indent=2))
     else:
         _print_diagnosis(named, diagnosis)
     if not diagnosis.passed or (strict and diagnosis.advice):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _assigned(text: str) -> tuple[str, float]:
@@ -203,60 +214,73 @@ def _assigned(text: str) -> tuple[str, float]:
 def _print_diagnosis(named: str, diagnosis: Diagnosis) -> None:
     from symloss.doctor.diagnosis import described
 
-    typer.echo(f"{named} was run and called as {diagnosis.library} does, {diagnosis.style} style, {diagnosis.labels}\n")
+    click.echo(f"{named} was run and called as {diagnosis.library} does, {diagnosis.style} style, {diagnosis.labels}\n")
     rows = [[str(item.severity), item.code, described(item)] for item in diagnosis.symptoms]
-    _table(["", "code", "what was seen"], rows, {"fault": "red", "advice": "yellow"})
+    print_table(["", "code", "what was seen"], rows, {"fault": "red", "advice": "yellow"})
     if diagnosis.corrected:
-        typer.echo(f"\nA correct one:\n\n{diagnosis.corrected}\n")
-    typer.echo(diagnosis.verdict)
+        click.echo(f"\nA correct one:\n\n{diagnosis.corrected}\n")
+    click.echo(diagnosis.verdict)
 
 
 def _print_report(item: Report) -> None:
     from symloss import report_text
 
-    typer.echo(f"{item.loss}: {item.formula}\n")
-    _table(["claim", "grade", "found", "why"], report_text.finding_rows(item))
+    click.echo(f"{item.loss}: {item.formula}\n")
+    print_table(["claim", "grade", "found", "why"], report_text.finding_rows(item))
     for line in report_text.closing_lines(item):
-        typer.echo(line)
-    typer.echo(f"\nboosters train {item.training.form.name}, {item.training.layout}")
+        click.echo(line)
+    click.echo(f"\nboosters train {item.training.form.name}, {item.training.layout}")
     if item.training.curvatures:
-        _table(["curvature", "positive", "why"], report_text.curvature_rows(item))
-    _table(["library", "trains", "why"], report_text.library_rows(item))
+        print_table(["curvature", "positive", "why"], report_text.curvature_rows(item))
+    print_table(["library", "trains", "why"], report_text.library_rows(item))
 
 
 @app.command(
-    epilog="Examples: symloss generate · symloss generate huber -t numpy -o losses · "
-    "symloss generate my_loss.py · symloss generate --check"
+    short_help="Write code and LaTeX.",
+    epilog=_examples(
+        "symloss generate",
+        "symloss generate huber -t numpy -o losses",
+        "symloss generate my_loss.py",
+        "symloss generate --check",
+    ),
 )
+@names_argument
+@target_option
+@out_option
+@click.option("--check", is_flag=True, help="Write nothing; fail on stale, missing, edited or orphaned files.")
+@click.option("--force", is_flag=True, help="Overwrite files that were edited or not generated.")
+@workers_option
+@json_option
 def generate(
-    names: Names = None,
-    target: Targets = None,
-    out: Out = Path("generated"),
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail on stale, missing, edited or orphaned files.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that were edited or not generated.")] = False,
-    workers: Workers = 0,
-    as_json: Json = False,
+    names: tuple[str, ...],
+    target: tuple[str, ...],
+    out: Path,
+    check: bool,
+    force: bool,
+    workers: int,
+    as_json: bool,
 ) -> None:
-    """Generate code and LaTeX; what is fresh is left alone. --check exits with 1 when something is not."""
+    """Generate code and LaTeX of the catalogue, or of the losses and files named; what is fresh is left alone.
+
+    --check exits with 1 when something is not fresh.
+    """
     from symloss import pipeline
 
     targets = _targets(target, pipeline.TARGETS)
-    with _progress("checking" if check else "generating", show=not as_json) as progress:
+    with show_progress("checking" if check else "generating", show=not as_json) as progress:
         if check:
-            outcomes = pipeline.check(names or [], targets, out, _processes(workers), progress)
+            outcomes = pipeline.check(names, targets, out, _processes(workers), progress)
         else:
             outcomes = pipeline.generate(
-                names or [], targets, out, force=force, workers=_processes(workers), progress=progress
+                names, targets, out, force=force, workers=_processes(workers), progress=progress
             )
     problems = [problem for outcome in outcomes for problem in outcome.problems]
     if as_json:
-        typer.echo(json.dumps([_outcome_data(outcome) for outcome in outcomes], indent=2))
+        click.echo(json.dumps([_outcome_data(outcome) for outcome in outcomes], indent=2))
     else:
         _print_generation(outcomes, problems, check=check)
     if problems:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _outcome_data(outcome: Outcome) -> dict[str, Any]:
@@ -270,17 +294,17 @@ def _outcome_data(outcome: Outcome) -> dict[str, Any]:
 
 def _print_generation(outcomes: list[Outcome], problems: list[str], *, check: bool) -> None:
     for problem in problems:
-        typer.echo(problem)
+        click.echo(problem)
     total = sum(len(outcome.fresh) for outcome in outcomes)
     if check:
-        typer.echo(
+        click.echo(
             f"{len(problems)} of {_files(total)} need attention; run symloss generate"
             if problems
             else f"fresh: {_files(total)}"
         )
         return
     written = sum(len(outcome.written) for outcome in outcomes)
-    typer.echo(f"{_files(written)} written, {total - written} already fresh")
+    click.echo(f"{_files(written)} written, {total - written} already fresh")
 
 
 def _files(count: int) -> str:
@@ -289,18 +313,22 @@ def _files(count: int) -> str:
 
 @app.command(
     "compile",
-    epilog="Examples: symloss compile huber · symloss compile my_loss.py -o losses · "
-    "symloss compile --compiler clang --flags=-march=native · symloss compile huber --json",
+    short_help="Build the C of losses into libraries.",
+    epilog=_examples(
+        "symloss compile huber",
+        "symloss compile my_loss.py -o losses",
+        "symloss compile --compiler clang --flags=-march=native",
+        "symloss compile huber --json",
+    ),
 )
+@names_argument
+@out_option
+@click.option("--compiler", metavar="COMMAND", help="C compiler; default: $CC, else cc, gcc, clang.")
+@click.option("--flags", default="", help="Further flags for it, such as -march=native.")
+@workers_option
+@json_option
 def compile_losses(
-    names: Names = None,
-    out: Out = Path("generated"),
-    compiler: Annotated[
-        str | None, typer.Option("--compiler", metavar="COMMAND", help="C compiler; default: $CC, else cc, gcc, clang.")
-    ] = None,
-    flags: Annotated[str, typer.Option("--flags", help="Further flags for it, such as -march=native.")] = "",
-    workers: Workers = 0,
-    as_json: Json = False,
+    names: tuple[str, ...], out: Path, compiler: str | None, flags: str, workers: int, as_json: bool
 ) -> None:
     """Build the C of losses into libraries, which the Python modules beside them call. Generates what is stale.
 
@@ -310,10 +338,10 @@ def compile_losses(
 
     from symloss import pipeline
 
-    with _progress("compiling", show=not as_json) as progress:
+    with show_progress("compiling", show=not as_json) as progress:
         found = list(
             pipeline.compile_modules(
-                names or [],
+                names,
                 out,
                 compiler=compiler,
                 flags=tuple(shlex.split(flags)),
@@ -326,24 +354,24 @@ def compile_losses(
             {"loss": item.loss, "library": str(item.library), "threads": item.has_threads, "seconds": item.seconds}
             for item in found
         ]
-        typer.echo(json.dumps(data, indent=2))
+        click.echo(json.dumps(data, indent=2))
         return
     rows = [
         [item.loss, str(item.library), "yes" if item.has_threads else "no", f"{item.seconds:.1f}"] for item in found
     ]
-    _table(["loss", "library", "threads", "seconds"], rows)
+    print_table(["loss", "library", "threads", "seconds"], rows)
 
 
 @app.command(
-    epilog="Examples: symloss verify · symloss verify huber -t numpy · symloss verify my_loss.py -o losses --json"
+    short_help="Check generated code against exact arithmetic.",
+    epilog=_examples("symloss verify", "symloss verify huber -t numpy", "symloss verify my_loss.py -o losses --json"),
 )
-def verify(
-    names: Names = None,
-    target: Targets = None,
-    out: Out = Path("generated"),
-    workers: Workers = 0,
-    as_json: Json = False,
-) -> None:
+@names_argument
+@target_option
+@out_option
+@workers_option
+@json_option
+def verify(names: tuple[str, ...], target: tuple[str, ...], out: Path, workers: int, as_json: bool) -> None:
     """Verify generated modules against multi-precision arithmetic, autodiff and finite differences.
 
     Without --target every target that has a folder and whose framework is installed. Exits with 1 on any failure.
@@ -352,14 +380,14 @@ def verify(
 
     installed = pipeline.installed_targets(out)
     targets = _targets(target, tuple(name for name in installed if (out / name).is_dir()) or installed)
-    with _progress("verifying", show=not as_json) as progress:
-        reports = list(pipeline.verify(names or [], targets, out, workers=_processes(workers), progress=progress))
+    with show_progress("verifying", show=not as_json) as progress:
+        reports = list(pipeline.verify(names, targets, out, workers=_processes(workers), progress=progress))
     if as_json:
-        typer.echo(json.dumps([report.as_data() for report in reports], indent=2, default=str))
+        click.echo(json.dumps([report.as_data() for report in reports], indent=2, default=str))
     else:
         _print_reports(reports)
     if not all(report.passed for report in reports):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _print_reports(reports: list[Verified]) -> None:
@@ -376,40 +404,61 @@ def _print_reports(reports: list[Verified]) -> None:
         ]
         for report in reports
     ]
-    _table(["loss", "target", "points", "value", "gradient", "hessian", "result"], rows)
+    print_table(["loss", "target", "points", "value", "gradient", "hessian", "result"], rows)
     for report in reports:
         for failure in report.failures:
-            typer.echo(str(failure))
+            click.echo(str(failure))
     failed = sum(not report.passed for report in reports)
-    typer.echo(
+    click.echo(
         "Errors are the worst over all points, in ulps of the result divided by 1 + S (see symloss.verify.checks)."
     )
-    typer.echo(f"passed: {len(reports) - failed} of {len(reports)} modules")
+    click.echo(f"passed: {len(reports) - failed} of {len(reports)} modules")
 
 
 @app.command(
-    epilog="Examples: symloss certify huber · symloss certify --workers 4 · symloss certify my_loss.py -o losses "
-    "--picture error.png · symloss certify hinge --exhaustive --dtype float16 · symloss certify huber -t tensorflow"
+    short_help="Measure generated code over all floats.",
+    epilog=_examples(
+        "symloss certify huber",
+        "symloss certify huber -t tensorflow",
+        "symloss certify --workers 4",
+        "symloss certify my_loss.py -o losses --picture error.png",
+        "symloss certify hinge --exhaustive --dtype float16",
+    ),
 )
+@names_argument
+@target_option
+@click.option(
+    "--dtype", "-d", multiple=True, metavar="DTYPE", help="float64, float32; may be repeated or comma-separated."
+)
+@click.option(
+    "--points",
+    "-p",
+    type=click.IntRange(min=100),
+    default=5000,
+    show_default=True,
+    help="Samples per function and dtype.",
+)
+@out_option
+@click.option(
+    "--save/--no-save", default=True, show_default=True, help="Put the certificate into the modules and pages measured."
+)
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="Draw error against prediction into this file (png, svg, pdf)."
+)
+@click.option("--exhaustive", is_flag=True, help="Try every float16 or float32 prediction, at the default parameters.")
+@workers_option
+@json_option
 def certify(
-    names: Names = None,
-    target: Targets = None,
-    dtype: Annotated[
-        list[str] | None, typer.Option("--dtype", "-d", help="float64, float32; may be repeated or comma-separated.")
-    ] = None,
-    points: Annotated[int, typer.Option("--points", "-p", min=100, help="Samples per function and dtype.")] = 5000,
-    out: Out = Path("generated"),
-    save: Annotated[
-        bool, typer.Option("--save/--no-save", help="Put the certificate into the modules and pages measured.")
-    ] = True,
-    picture: Annotated[
-        Path | None, typer.Option("--picture", help="Draw error against prediction into this file (png, svg, pdf).")
-    ] = None,
-    exhaustive: Annotated[
-        bool, typer.Option("--exhaustive", help="Try every float16 or float32 prediction, at the default parameters.")
-    ] = False,
-    workers: Workers = 0,
-    as_json: Json = False,
+    names: tuple[str, ...],
+    target: tuple[str, ...],
+    dtype: tuple[str, ...],
+    points: int,
+    out: Path,
+    save: bool,
+    picture: Path | None,
+    exhaustive: bool,
+    workers: int,
+    as_json: bool,
 ) -> None:
     """Measure emitted code over the whole float range, in ulps of the correctly rounded truth, and say where it fails.
 
@@ -419,17 +468,17 @@ def certify(
 
     targets = _targets(target, ("numpy",))
     if exhaustive:
-        _certify_exhaustively(names or [], targets, _words(dtype) or ("float16",), out, as_json=as_json)
+        _certify_exhaustively(names, targets, _words(dtype) or ("float16",), out, as_json=as_json)
         return
     if picture is not None:
-        pipeline.check_picture(names or [], targets, picture)
+        pipeline.check_picture(names, targets, picture)
     dtypes = _chosen(_words(dtype) or ("float64", "float32"), ("float64", "float32"), "dtype")
-    total = len(pipeline.forms_of(names or [])) * len(targets)
+    total = len(pipeline.forms_of(names)) * len(targets)
     is_stored = save and set(dtypes) == {"float64", "float32"}
-    with _bar("certifying", total, show=not as_json) as progress:
+    with show_bar("certifying", total, show=not as_json) as progress:
         found = list(
             pipeline.certify(
-                names or [],
+                names,
                 targets,
                 out,
                 dtypes=dtypes,
@@ -440,32 +489,32 @@ def certify(
             )
         )
     if picture is not None:
-        typer.echo(str(pipeline.draw(names or [], targets, out, picture)), err=True)
+        click.echo(str(pipeline.draw(names, targets, out, picture)), err=True)
     if is_stored:
-        pipeline.store(found, names or [], out)
+        pipeline.store(found, names, out)
     if as_json:
-        typer.echo(json.dumps([_examined_data(item) for item in found], indent=2))
+        click.echo(json.dumps([_examined_data(item) for item in found], indent=2))
     else:
         _print_certificates(found)
     if not all(item.is_certified for item in found):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _certify_exhaustively(
-    names: list[str], targets: tuple[str, ...], dtypes: tuple[str, ...], out: Path, *, as_json: bool
+    names: tuple[str, ...], targets: tuple[str, ...], dtypes: tuple[str, ...], out: Path, *, as_json: bool
 ) -> None:
     from symloss import pipeline
 
     chosen = _chosen(dtypes, ("float16", "float32"), "dtype")
-    with _progress("trying every", show=not as_json) as progress:
+    with show_progress("trying every", show=not as_json) as progress:
         proofs = list(pipeline.certify_exhaustively(names, targets, chosen, out, progress))
     if as_json:
-        typer.echo(json.dumps([proof.as_data() for proof in proofs], indent=2))
+        click.echo(json.dumps([proof.as_data() for proof in proofs], indent=2))
     else:
         columns = ["loss", "target", "dtype", "function", "inputs", "worst ulp", "at", "result"]
-        _table(columns, [[*proof.cells(), "proved" if proof.is_proved else "FAIL"] for proof in proofs])
+        print_table(columns, [[*proof.cells(), "proved" if proof.is_proved else "FAIL"] for proof in proofs])
     if not all(proof.is_proved for proof in proofs):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _examined_data(item: Examined) -> dict[str, Any]:
@@ -503,41 +552,45 @@ def _print_certificates(found: list[Examined]) -> None:
                 f"{line.loss} [{rows[-1][1]}] {line.dtype} {line.measurement.function}: "
                 f"not certified, {data['bad_points']} points, in {where}"
             )
-    _table(columns, rows)
+    print_table(columns, rows)
     for note in notes:
-        typer.echo(note)
+        click.echo(note)
     for environment in {json.dumps(dict(item.environment)): item.environment for item in found}.values():
-        typer.echo("measured with " + ", ".join(f"{name} {value}" for name, value in environment.items()))
-    typer.echo(f"certified: {sum(line.is_certified for item in found for line in item.lines)} of {len(rows)} functions")
+        click.echo("measured with " + ", ".join(f"{name} {value}" for name, value in environment.items()))
+    click.echo(f"certified: {sum(line.is_certified for item in found for line in item.lines)} of {len(rows)} functions")
 
 
-@app.command(epilog="Examples: symloss latex huber > huber.tex · symloss latex huber --pdf --out papers")
-def latex(
-    name: Annotated[str, typer.Argument(help="A catalogue name or a Python file.")],
-    pdf: Annotated[bool, typer.Option("--pdf", help="Compile a PDF with pdflatex instead of printing LaTeX.")] = False,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the PDF.")] = Path(),
-) -> None:
+@app.command(
+    short_help="Print LaTeX, or make a PDF.",
+    epilog=_examples("symloss latex huber > huber.tex", "symloss latex huber --pdf --out papers"),
+)
+@name_argument
+@click.option("--pdf", is_flag=True, help="Compile a PDF with pdflatex instead of printing LaTeX.")
+@click.option(
+    "--out", "-o", type=click.Path(path_type=Path), default=".", show_default=True, help="Folder for the PDF."
+)
+def latex(name: str, pdf: bool, out: Path) -> None:
     """Print the LaTeX of a loss, ready to input into a document, or make a PDF of it."""
     from symloss.handle import load
 
     handle = load(name)
     if not pdf:
-        typer.echo(handle.latex(), nl=False)
+        click.echo(handle.latex(), nl=False)
         return
     from symloss.typeset import typeset
 
-    typer.echo(str(typeset(handle, out)))
+    click.echo(str(typeset(handle, out)))
 
 
-def _targets(given: list[str] | None, default: tuple[str, ...]) -> tuple[str, ...]:
+def _targets(given: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
     from symloss import pipeline
 
     return _chosen(_words(given), pipeline.TARGETS, "target") or default
 
 
-def _words(given: list[str] | None) -> tuple[str, ...]:
+def _words(given: tuple[str, ...]) -> tuple[str, ...]:
     """Repeated and comma-separated values, in order."""
-    return tuple(dict.fromkeys(name.strip() for item in given or [] for name in item.split(",") if name.strip()))
+    return tuple(dict.fromkeys(name.strip() for item in given for name in item.split(",") if name.strip()))
 
 
 def _chosen(wanted: tuple[str, ...], known: tuple[str, ...], what: str) -> tuple[str, ...]:
@@ -545,49 +598,3 @@ def _chosen(wanted: tuple[str, ...], known: tuple[str, ...], what: str) -> tuple
     if unknown:
         raise SymlossError(f"there is no {what} {', '.join(unknown)}; choose from {', '.join(known)}")
     return wanted
-
-
-@contextmanager
-def _progress(doing: str, *, show: bool) -> Iterator[Progress]:
-    """A live line on a terminal; silence in a pipe."""
-    if not show or not sys.stderr.isatty():
-        yield lambda label: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(doing) as status:
-        yield lambda label: status.update(f"{doing} {label}")
-
-
-@contextmanager
-def _bar(doing: str, total: int, *, show: bool) -> Iterator[Progress]:
-    """A progress bar on a terminal; silence in a pipe."""
-    if not show or not sys.stderr.isatty():
-        yield lambda label: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=total)
-        yield lambda label: bar.update(task, advance=1, description=f"{doing} {label}")
-
-
-def _table(columns: list[str], rows: list[list[str]], colours: Mapping[str, str] | None = None) -> None:
-    """A coloured table on a terminal, tab-separated lines in a pipe; a row's first cell may name its colour."""
-    if not sys.stdout.isatty():
-        for row in [columns, *rows]:
-            typer.echo("\t".join(row))
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
-    for row in rows:
-        table.add_row(*map(escape, row), style="red" if row[-1] == "FAIL" else (colours or {}).get(row[0]))
-    Console().print(table)

@@ -16,10 +16,9 @@ source are fresh, which their headers tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from multiprocessing import get_context
+from functools import cache, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,6 +44,7 @@ BUILT_TARGETS = tuple(name for name in LOOP_TARGETS if SPELLINGS[name].is_built)
 TARGETS = (*CODE_TARGETS, *OBJECTIVE_TARGETS, "docs")
 _REFUSING = (*OBJECTIVE_TARGETS, *LOOP_TARGETS)  # those that some losses are not made for
 Progress = Callable[[str], None]
+Refused = Mapping[str, Mapping[str, refusals.Refusal]]  # by target, by loss
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -116,7 +116,7 @@ class Made:
     """What one source makes: its files, and by target the losses that are not made."""
 
     products: tuple[Product, ...]
-    refused: Mapping[str, Mapping[str, refusals.Refusal]]
+    refused: Refused
 
 
 def generate(
@@ -182,7 +182,8 @@ def _all_made(
     names: Iterable[str], targets: tuple[str, ...], out: Path, workers: int, progress: Progress
 ) -> Iterator[tuple[Source, tuple[Path, ...], Made | None]]:
     """Every source with its products where they are fresh, else with what it makes."""
-    found = [(source, _expected_if_fresh(source, targets, out)) for source in sources(names)]
+    refused = _refused(targets, out)
+    found = [(source, _expected_if_fresh(source, targets, out, refused)) for source in sources(names)]
     stale = [(source, targets, out) for source, expected in found if expected is None]
     made = _in_processes(_made, stale, workers)
     for source, expected in found:
@@ -342,23 +343,37 @@ def _provenance(source: Source, target: str, forms: tuple[str, ...], out: Path) 
 
 
 def _source_hash(source: Source, target: str, out: Path) -> str:
-    declaration, folder = source.path.read_bytes(), templates_folder()
-    if target in OBJECTIVE_TARGETS:
-        return files.source_hash(declaration, folder, (target, "boosting", "numpy", "python"), analysed=True)
-    record = _record_path(source, out)
+    return _source_hashes(source, (target,), out)[target]
+
+
+def _source_hashes(source: Source, targets: tuple[str, ...], out: Path) -> dict[str, str]:
+    """By target the hash of everything that the source's products are made from."""
+    declaration, record = source.path.read_bytes(), _record_path(source, out)
     measured = record.read_bytes() if record.is_file() else b""
+    return {
+        target: files.source_hash(declaration, _maker_hash(target), b"" if target in OBJECTIVE_TARGETS else measured)
+        for target in targets
+    }
+
+
+@cache
+def _maker_hash(target: str) -> bytes:
+    """A hash of what makes a target's products: the compiler and the templates."""
+    if target in OBJECTIVE_TARGETS:
+        return files.maker_hash(templates_folder(), (target, "boosting", "numpy", "python"), analysed=True)
     others = () if target == "docs" else SPELLINGS[target].template_folders
-    return files.source_hash(declaration, folder, (target, "python", *others), measured)
+    return files.maker_hash(templates_folder(), (target, "python", *others))
 
 
-def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> tuple[Path, ...] | None:
+def _expected_if_fresh(
+    source: Source, targets: tuple[str, ...], out: Path, refused: Refused
+) -> tuple[Path, ...] | None:
     """The source's products, if all are there, untouched, and made from what it is now; else None."""
     if not source.path.is_file():
         return None
-    found = []
-    for target in targets:
-        digest = _source_hash(source, target, out)
-        beside = refusals.modules_beside(out / target, source.label, digest) if target in _REFUSING else None
+    found: list[Path] = []
+    for target, digest in _source_hashes(source, targets, out).items():
+        beside = refusals.modules_beside(refused[target], source.label, digest)
         forms = _forms_on_disk(source, digest, out / target) if beside is None else beside
         if not forms and beside is None:
             return None
@@ -373,8 +388,7 @@ def _expected_if_fresh(source: Source, targets: tuple[str, ...], out: Path) -> t
 def _forms_on_disk(source: Source, digest: str, folder: Path) -> tuple[str, ...]:
     """Which forms a fresh product of the source says there are."""
     likely = (folder / f"{source.path.stem}{suffix}" for suffix in (".py", ".tex"))
-    everything = (path for listed in (likely, _listed(folder)) for path in listed)
-    for path in everything:
+    for path in chain(likely, _listed(folder)):
         header = files.read_header(path)
         if header is not None and header.origin == source.label and header.source == digest:
             return header.forms
@@ -439,7 +453,7 @@ def verify(
         yield from reports
 
 
-def _refused(targets: Iterable[str], out: Path) -> dict[str, Mapping[str, refusals.Refusal]]:
+def _refused(targets: Iterable[str], out: Path) -> Refused:
     """By target the losses that have a reason there, not a module."""
     return {target: refusals.read(out / target) if target in _REFUSING else {} for target in targets}
 
@@ -454,9 +468,12 @@ def _verified(task: tuple[Source, str, tuple[str, ...], Path]) -> list[Report]:
 
 def _in_processes(work: Callable[[Task], Result], tasks: list[Task], workers: int) -> Iterator[Result]:
     """The results of all tasks in their order, worked on by several processes."""
-    if workers <= 1 or len(tasks) == 1:
+    if workers <= 1 or len(tasks) <= 1:
         yield from map(work, tasks)
         return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(work, tasks)
 

@@ -6,6 +6,7 @@ anything. Standard library only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
 
@@ -42,8 +43,8 @@ def write(folder: Path, refusals: dict[str, Refusal]) -> None:
     write_record(path_of(folder), _MARK, refusals)
 
 
-def modules_beside(folder: Path, origin: str, source: str) -> tuple[str, ...] | None:
-    """What a declaration file with refused losses makes here, if they were refused as it is now; else None."""
-    found = (item for item in read(folder).values() if item["origin"] == origin and item["source"] == source)
+def modules_beside(refused: Mapping[str, Refusal], origin: str, source: str) -> tuple[str, ...] | None:
+    """What a declaration file with refused losses makes, if they were refused as it is now; else None."""
+    found = (item for item in refused.values() if item["origin"] == origin and item["source"] == source)
     refusal = next(found, None)
     return None if refusal is None else tuple(refusal["beside"])

@@ -10,8 +10,8 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from sympy import Symbol, exp, log
-from typer.testing import CliRunner
 
 import symloss
 from symloss import Interval, Loss, Parameter, y_pred, y_true

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from sympy import Abs, Max, Piecewise, Symbol, cosh, log
-from typer.testing import CliRunner
 
 import symloss
 from symloss import Interval, Loss, Parameter, load, y_pred, y_true
