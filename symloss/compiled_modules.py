@@ -27,9 +27,7 @@ _KERNELS = {
 }
 _IN_NUMPY = ("prediction", "start_statistic")
 # What a mathematical library computes, whose digits differ from one to another.
-_OF_LIBRARIES = frozenset(
-    {"power", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "erf", "erfc", "lgamma"}
-)
+_OF_LIBRARIES = frozenset({"power", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "erf", "erfc", "lgamma"})
 _SUM_TOLERANCE = 1e-3
 _ENDS_IN_C, _ENDS_IN_PYTHON = ("DBL_MAX", "INFINITY"), ("_LARGEST", "np.inf")  # the largest float, and infinity
 _BARE: Mapping[str, Any] = {"origin": "", "command": "", "source_hash": "", "forms": (), "code_hash": ""}
@@ -60,12 +58,7 @@ def compiled_texts(mathematics: Mathematics, target: Target, provenance: Provena
 
     Raises UnsupportedError where ``why_not_compiled`` has a reason.
     """
-    try:
-        loops = _loops(mathematics, target)
-    except UnsupportedError as error:
-        raise UnsupportedError(f"{mathematics.loss.name} is not made for {target.name}: {error}") from error
-    values, plain = _values(mathematics, target, provenance, loops), _plain(mathematics)
-    in_python = values = {**values, "plain_operations": used_operations(mathematics.kernel, plain)}
+    in_python = values = compiled_values(mathematics, target, provenance)
     if target.is_built:
         source = render(f"{target.name}/{target.files['.c']}.jinja", **{**values, **_BARE})
         values["code_hash"] = hashlib.sha256(source.encode()).hexdigest()[:16]
@@ -74,6 +67,19 @@ def compiled_texts(mathematics: Mathematics, target: Target, provenance: Provena
         ending: render(f"{target.name}/{name}.jinja", **(in_python if ending == ".py" else values))
         for ending, name in target.files.items()
     }
+
+
+def compiled_values(mathematics: Mathematics, target: Target, provenance: Provenance) -> dict[str, Any]:
+    """All names that the templates of a compiled target may use.
+
+    Raises UnsupportedError where ``why_not_compiled`` has a reason.
+    """
+    try:
+        loops = _loops(mathematics, target)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{mathematics.loss.name} is not made for {target.name}: {error}") from error
+    used = used_operations(mathematics.kernel, _plain(mathematics))
+    return {**_values(mathematics, target, provenance, loops), "plain_operations": used}
 
 
 def _plain(mathematics: Mathematics) -> list[str]:
@@ -96,6 +102,9 @@ def _values(
     arguments = _Arguments(values)
     functions = [_function(name, loops[name], values, arguments) for name in loops]
     by_name = {function["name"]: function for function in functions}
+    checks = _checks(mathematics, values)
+    checked = list(dict.fromkeys(check["array"] for check in checks))
+    sizes = ["rows", "entries"] if values["has_axis"] else ["count"]
     compiled = used_operations(kernel, [name for name in kernel.outputs if (name,) in _KERNELS.values()])
     values |= {
         "target": target.name,
@@ -117,7 +126,13 @@ def _values(
         "job_fields": arguments.fields(),
         "codes": _codes(values),
         "block_checks_in_loops": [
-            {**check, "ends": [_spelled(end, *ends) for end in check["ends"]]} for check in _checks(mathematics, values)
+            {**check, "ends": [_spelled(end, *ends) for end in check["ends"]]} for check in checks
+        ],
+        "tests": {check["test"] for check in checks},
+        "argument_names": [*(f"{array}_block" for array in checked), *sizes],
+        "argument_blocks": [
+            *(f"const double *{array}_block" for array in checked),
+            *(f"ptrdiff_t {size}" for size in sizes),
         ],
         "branches": _branches(by_name),
         "hessian_arguments": by_name["hessian"]["arguments"],
@@ -170,7 +185,8 @@ class _Arguments:
 def _function(name: str, loops: Loops, values: Mapping[str, Any], arguments: _Arguments) -> dict[str, Any]:
     """A kernel as the templates show it: its parameters in C, and the arguments that it is called with."""
     has_axis = values["has_axis"]
-    arrays = [item for item in ("y_true", "y_pred", "vector", *arguments.extras) if item in loops.inputs]
+    every = ("y_true", "y_pred", *(["vector"] if has_axis else []), *arguments.extras)
+    arrays = [item for item in every if item in loops.inputs or not has_axis]  # without an axis, kernels check all
     numbers = [item for item in arguments.parameters if item in loops.inputs]
     outputs = _KERNELS[name]
     sizes = ["rows", "entries"] if has_axis else ["count"]
@@ -183,6 +199,7 @@ def _function(name: str, loops: Loops, values: Mapping[str, Any], arguments: _Ar
         "title": TITLES[name],
         "latex": [values["latex"][output] for output in shown if output in values["latex"]],
         "outputs": list(outputs),
+        "arrays": arrays,
         "names": [*(sizes if has_axis else []), *(f"{item}_block" for item in arrays), *numbers, *blocks],
         "run_names": [
             *("y_true", "y_pred", *arguments.extras),
@@ -242,7 +259,7 @@ def _checks(mathematics: Mathematics, values: Mapping[str, Any]) -> list[dict[st
     if isinstance(loss.y_true, ClassLabel):
         del found[0]  # labels are checked where they are loaded
     if isinstance(loss.y_true, Signs):
-        found.insert(1, {"name": "y_true", "array": "y_true", "function": "are_no_signs", "ends": ()})
+        found.insert(1, {"name": "y_true", "array": "y_true", "test": "is_no_sign", "ends": ()})
     if isinstance(loss.y_true, Simplex):
         found.append(_sum_outside("y_true", 1 - _SUM_TOLERANCE, 1 + _SUM_TOLERANCE))
     if isinstance(loss.y_pred, Vectors) and loss.y_pred.entries == Interval(0.0):
@@ -253,16 +270,16 @@ def _checks(mathematics: Mathematics, values: Mapping[str, Any]) -> list[dict[st
 
 
 def _sum_outside(name: str, lower: float, upper: float) -> dict[str, Any]:
-    return {"name": name, "array": name, "function": "is_sum_outside", "ends": (lower, upper)}
+    return {"name": name, "array": name, "test": "is_sum_outside", "ends": (lower, upper)}
 
 
 def _outside(name: str, array: str, domain: Domain) -> dict[str, Any]:
     """The test that numbers of an array are outside a domain; the ends belong to the inside."""
     entries = entries_of(domain)
     if entries == Interval():
-        return {"name": name, "array": array, "function": "are_not_finite", "ends": ()}
+        return {"name": name, "array": array, "test": "is_not_finite", "ends": ()}
     ends = inner_end(entries.lower, entries.lower_open), inner_end(entries.upper, entries.upper_open, -1)
-    return {"name": name, "array": array, "function": "is_outside", "ends": tuple(map(_finite, ends))}
+    return {"name": name, "array": array, "test": "is_outside", "ends": tuple(map(_finite, ends))}
 
 
 def _finite(number: float) -> float:

@@ -17,7 +17,7 @@ from symloss.blocks import Block, base, blocks_of, body, in_order
 from symloss.errors import UnsupportedError
 from symloss.kernel import KEYED, Apply, Constant, Input, Kernel, Value
 from symloss.targets import Spelling, Target
-from symloss.targets.target import CALL, MIRRORED, PRODUCT, UNARY
+from symloss.targets.target import CALL, COMPARISON, MIRRORED, PRODUCT, UNARY
 
 _LONGEST_INLINE = 64
 _LONGEST_LINE = 80
@@ -236,7 +236,7 @@ class Emitter:
             )
         operands = tuple(self.bases[operand] for operand in definition.operands)
         definition = Apply(definition.operation, operands, definition.layout)
-        if definition.operation in MIRRORED and self._is_literal(operands[0]):
+        if spelling.binds == COMPARISON and definition.operation in MIRRORED and self._is_literal(operands[0]):
             spelling, operands = MIRRORED[definition.operation], operands[::-1]
         if definition.operation == "select":
             constants = sum(self._number(operand) is not None for operand in operands)

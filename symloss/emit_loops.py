@@ -54,11 +54,12 @@ class Write:
 
 @dataclass(frozen=True)
 class Pass:
-    """One loop: what it reads per entry and per row, its steps, and what it writes."""
+    """One loop: what it reads per entry and per row, its steps, and what it writes; ``fixed`` stands in front of it."""
 
     over_entries: bool
     entries: tuple[str, ...]
     rows: tuple[str, ...]
+    fixed: Program
     program: Program
     writes: tuple[Write, ...]
 
@@ -122,7 +123,22 @@ def _free(base: str, taken: Collection[str], *endings: str) -> str:
 
 
 class _Typed(Emitter):
-    """An emitter that tells of every line whether it is a number or a flag."""
+    """An emitter that tells of every line whether it is a number or a flag, and which lines need no array."""
+
+    def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...]) -> None:
+        super().__init__(kernel, target, outputs)
+        self.fixed_lines: set[str] = set()
+        self.fixed: set[int] = set()
+        for position, value in enumerate(kernel.values):
+            definition = value.definition
+            operands = definition.operands if isinstance(definition, Apply) else ()
+            is_given = isinstance(definition, Input) and value.kind != "parameter"
+            if not is_given and self.fixed.issuperset(operands):
+                self.fixed.add(position)
+
+    def _deserves_a_line(self, position: int, value: Value, text: str) -> bool:
+        is_dear = isinstance(value.definition, Apply) and value.definition.operation not in _CHEAP
+        return super()._deserves_a_line(position, value, text) or (position in self.fixed and is_dear)
 
     def _free_name(self, base: str) -> str:
         name = _free(base, self.taken | self.target.reserved)
@@ -133,6 +149,15 @@ class _Typed(Emitter):
         super()._assign(name, text, position)
         is_flag = self.kernel.values[position].kind == "flag"
         self.lines[-1] = replace(self.lines[-1], kind="flag" if is_flag else "number")
+        if position in self.fixed:
+            self.fixed_lines.add(name)
+
+    def programs(self) -> tuple[Program, Program]:
+        """What needs no array, and the rest."""
+        program = self.program()
+        fixed = tuple(line for line in program.lines if line.name in self.fixed_lines)
+        rest = tuple(line for line in program.lines if line.name not in self.fixed_lines)
+        return Program(fixed, (), frozenset()), replace(program, lines=rest)
 
 
 class _Scheduler:
@@ -261,7 +286,8 @@ class _Scheduler:
         emitter = _Typed(kernel, self.target, tuple(outputs))
         emitter.taken |= self.taken - set(writes)
         emitter.output_names = {place: name for place, name in emitter.output_names.items() if ":" not in name}
-        program = emitter.program()
+        fixed, program = emitter.programs()
+        self.taken |= emitter.fixed_lines  # in front of all loops of a function
         results = dict(zip(outputs, program.results, strict=True))
         made = []
         for name, position in writes.items():
@@ -271,7 +297,7 @@ class _Scheduler:
             else:
                 made.append(Write(name, results[name], operation))
         entries, rows = (tuple(sorted(part.read[kind])) for kind in (_ENTRY, _ROW))
-        return Pass(rank == _ENTRY, entries, rows, program, tuple(made))
+        return Pass(rank == _ENTRY, entries, rows, fixed, program, tuple(made))
 
 
 class _Part:

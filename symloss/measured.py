@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from symloss import certificates
 from symloss.arithmetic import FLOATS, Arithmetic
 from symloss.certificates import Record
-from symloss.compiled_modules import compiled_texts
-from symloss.modules import Mathematics, Provenance, module_text
+from symloss.compiled_modules import compiled_texts, compiled_values
+from symloss.modules import Mathematics, Provenance, module_text, module_values
 from symloss.targets import Target, find
+from symloss.templating import render
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,33 @@ def measured(record: Record, mathematics: Mathematics, siblings: list[Mathematic
     code, name = "numpy" if target == "docs" else target, mathematics.loss.name
     if name not in record.get(code, {}):
         return Measured()
-    in_floats = bare_text(mathematics, siblings, code)
+    in_floats = certified_text(mathematics, siblings, code)
     arithmetic = Arithmetic.from_data(certificates.arithmetic_for(record, code, name, in_floats))
-    text = in_floats if arithmetic.is_plain else bare_text(mathematics, siblings, code, arithmetic)
+    text = in_floats if arithmetic.is_plain else certified_text(mathematics, siblings, code, arithmetic)
     return Measured(arithmetic, certificates.found_for(record, code, name, text))
 
 
-def bare_text(
+def certified_text(
     mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic = FLOATS
 ) -> str:
-    """A module's text apart from where it comes from and how it was measured; of a library, what is compiled."""
-    provenance = Provenance("", "", "", (), None, arithmetic)
-    found = texts(mathematics, find(target), provenance, siblings)
-    return "".join(text for ending, text in found.items() if ending != ".py" or len(found) == 1)
+    """The text that a certificate is of: all that computes."""
+    spelling, provenance = find(target), _unmeasured(arithmetic)
+    values = (
+        compiled_values(mathematics, spelling, provenance)
+        if spelling.in_loops
+        else module_values(mathematics, spelling, provenance, siblings)
+    )
+    return render(f"{target}/{spelling.certified}.jinja", **values)
+
+
+def _unmeasured(arithmetic: Arithmetic) -> Provenance:
+    """Without where a module comes from and how it was measured."""
+    return Provenance("", "", "", (), None, arithmetic)
+
+
+def bare_text(mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic) -> str:
+    """A module that runs, without where it comes from and how it was measured."""
+    return module_text(mathematics, find(target), _unmeasured(arithmetic), siblings)
 
 
 def texts(
@@ -61,8 +76,8 @@ def as_record(
     found: Record,
 ) -> Record:
     """What is kept of a measurement: to which code it belongs, and the arithmetic that makes that code."""
-    kept = {"code": certificates.code_hash(bare_text(mathematics, siblings, target, arithmetic)), **found}
+    kept = {"code": certificates.code_hash(certified_text(mathematics, siblings, target, arithmetic)), **found}
     if not arithmetic.is_plain:
-        kept["in_floats"] = certificates.code_hash(bare_text(mathematics, siblings, target))
+        kept["in_floats"] = certificates.code_hash(certified_text(mathematics, siblings, target))
         kept["arithmetic"] = arithmetic.as_data()
     return kept

@@ -101,6 +101,13 @@ class Mathematics:
 
 def module_text(mathematics: Mathematics, target: Target, provenance: Provenance, siblings: list[Mathematics]) -> str:
     """The text of ``generated/<target>/<loss>.py``; siblings are the other forms of the same declaration."""
+    return render(f"{target.name}/module.jinja", **module_values(mathematics, target, provenance, siblings))
+
+
+def module_values(
+    mathematics: Mathematics, target: Target, provenance: Provenance, siblings: list[Mathematics]
+) -> dict[str, Any]:
+    """All names that the template of a module may use, with those of the form that takes raw scores."""
     values = template_values(mathematics, target, provenance)
     raw = next((item for item in siblings if item.loss.composed is not None), None)
     values["raw"] = None
@@ -108,7 +115,7 @@ def module_text(mathematics: Mathematics, target: Target, provenance: Provenance
     if raw is not None and mathematics.loss.composed is None and keras is not None and "from_logits" in keras.arguments:
         values["raw"] = template_values(raw, target, provenance)
     values["function"] = function_values(mathematics.loss, raw.loss if values["raw"] and raw is not None else None)
-    return render(f"{target.name}/module.jinja", **values)
+    return values
 
 
 def imported(text: str, name: str, path: Path | None = None) -> ModuleType:

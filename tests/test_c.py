@@ -136,9 +136,11 @@ FUNCTIONS = {
     "expm1": ("exponential_minus_one", mpmath.expm1, 2.0, (-50, 709)),
     "log": ("logarithm_of", mpmath.log, 1.0, (0, 1e300)),
     "log1p": ("logarithm_of_one_plus", mpmath.log1p, 1.0, (-1, 1e300)),
+    "sinh": ("hyperbolic_sine", mpmath.sinh, 2.0, (-710.4, 710.4)),
+    "cosh": ("hyperbolic_cosine", mpmath.cosh, 1.0, (-710.4, 710.4)),
     "tanh": ("hyperbolic_tangent", mpmath.tanh, 3.0, (-30, 30)),
 }
-ENDS = [0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e-300, 1.0, -1.0, 709.78, 710.0, -745.0, -746.0, 1e308]
+ENDS = [0.0, -0.0, 5e-324, -5e-324, 2.2e-308, 1e-300, 1.0, -1.0, 709.78, 710.0, 710.47, 710.48, -745.0, -746.0, 1e308]
 ENDS += [np.inf, -np.inf, np.nan]
 
 

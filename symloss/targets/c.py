@@ -1,6 +1,6 @@
 """C's spelling of the kernel: C99, and functions that the templates write out."""
 
-from symloss.targets.target import ARITHMETIC, CALL, UNARY, Spelling, Target, calls, compare
+from symloss.targets.target import ARITHMETIC, UNARY, Spelling, Target, calls
 
 _WORDS = frozenset(
     """
@@ -12,12 +12,13 @@ _WORDS = frozenset(
 # What is declared in the scope of a kernel, or called there.
 _OF_KERNELS = frozenset(
     """
-    at entry entries row rows i count
+    at entry entries row rows i count outside is_outside is_not_finite is_no_sign
+    less_than at_most equals differs is_not where
     acos asin atan ceil copysign cos cosh erf erfc exp expm1 fabs floor fmax fmin lgamma log log1p pow round sin sinh
     sqrt tan tanh trunc gamma j0 j1 jn y0 y1 yn signgam
-    clip exponential_of exponential_minus_one logarithm_of logarithm_of_one_plus hyperbolic_tangent larger_of
-    smaller_of sign_of sum_error product_error binade accumulate conclude sum_up sum_up_from_the_end
-    digamma trigamma tetragamma polynomial DIGAMMA DIGAMMA_FAR TRIGAMMA_FAR TETRAGAMMA_FAR
+    clip exponential_of exponential_minus_one logarithm_of logarithm_of_one_plus hyperbolic_tangent hyperbolic_sine
+    hyperbolic_cosine larger_of smaller_of sign_of sum_error product_error binade accumulate conclude sum_up
+    sum_up_from_the_end digamma trigamma tetragamma polynomial DIGAMMA DIGAMMA_FAR TRIGAMMA_FAR TETRAGAMMA_FAR
     """.split()  # noqa: SIM905
 )
 # The other arguments of the public functions, and what stands beside arguments elsewhere.
@@ -31,6 +32,7 @@ _OF_FUNCTIONS = frozenset(
 C = Target(
     name="c",
     files={".h": "declarations", ".c": "source", ".py": "module"},
+    certified="certified",
     template_folders=("numpy", "compiled"),
     in_loops=True,
     reserved=_WORDS | _OF_KERNELS,
@@ -56,8 +58,8 @@ C = Target(
             arcsin="asin({0})",
             arccos="acos({0})",
             arctan="atan({0})",
-            sinh="sinh({0})",
-            cosh="cosh({0})",
+            sinh="hyperbolic_sine({0})",
+            cosh="hyperbolic_cosine({0})",
             tanh="hyperbolic_tangent({0})",
             erf="erf({0})",
             erfc="erfc({0})",
@@ -69,12 +71,14 @@ C = Target(
             product_error="product_error({0}, {1})",
             binade="binade({0})",
         ),
-        "logical_not": Spelling("!{0}", UNARY, (UNARY,)),
-        "equal": compare("=="),
-        "not_equal": compare("!="),
-        "select": Spelling("({0} ? {1} : {2})", CALL),
+        "less": Spelling("less_than({0}, {1})"),
+        "less_equal": Spelling("at_most({0}, {1})"),
+        "equal": Spelling("equals({0}, {1})"),
+        "not_equal": Spelling("differs({0}, {1})"),
+        "logical_not": Spelling("is_not({0})"),
+        "select": Spelling("where({0}, {1}, {2})"),
         "fill": Spelling("{0}", 0),
-        "is_label": Spelling("(entry == {1})", CALL),
+        "is_label": Spelling("equals((double)entry, {1})"),
         "closeness": Spelling("0.5"),
         "smallest_normal": Spelling("DBL_MIN"),
         "axis_size": Spelling("(double)entries", UNARY),

@@ -5,7 +5,7 @@ from symloss.targets.target import ARITHMETIC, COMPARISON, SUM, Spelling, Target
 # What is declared in the scope of a kernel, or stands there for something else.
 _OF_KERNELS = frozenset(
     """
-    at entry entries row rows i count kept math np njit nan inf range min max float
+    at entry entries row rows i count kept outside math np njit nan inf range min max float
     """.split()  # noqa: SIM905
 )
 _OF_FUNCTIONS = frozenset(
@@ -34,8 +34,6 @@ NUMBA = Target(
             arcsin="asin({0})",
             arccos="acos({0})",
             arctan="atan({0})",
-            sinh="sinh({0})",
-            cosh="cosh({0})",
             erf="erf({0})",
             erfc="erfc({0})",
             lgamma="lgamma({0})",
@@ -50,6 +48,8 @@ NUMBA = Target(
             expm1="expm1_of({0})",
             log="log_of({0})",
             log1p="log1p_of({0})",
+            sinh="sinh_of({0})",
+            cosh="cosh_of({0})",
             tanh="tanh_of({0})",
             digamma="digamma_of({0})",
             trigamma="trigamma_of({0})",

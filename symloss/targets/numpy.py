@@ -196,4 +196,5 @@ NUMPY = Target(
     steps=_STEPS,
     extended=_EXTENDED,
     pairs=_PAIRS,
+    certified="certified",
 )

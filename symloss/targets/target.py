@@ -92,7 +92,8 @@ class Target:
     ``extended`` and ``pairs`` spell the operations on numbers of twice the digits, where a target has them;
     ``in_loops`` tells that its functions compute one number at a time, in loops, with names that are not ``reserved``,
     and arguments that are not ``beside_arguments`` either; ``template_folders`` are those of other targets that its
-    templates use; ``files`` are the endings of the files of a loss, and their templates;
+    templates use; ``files`` are the endings of the files of a loss, and their templates; ``certified`` is the template
+    of what a certificate is of: all that computes, not what checks arguments, weights and sums around it;
     ``library`` is what its modules must know of a boosting library, where they are objectives rather than functions.
     """
 
@@ -114,6 +115,7 @@ class Target:
     beside_arguments: frozenset[str] = frozenset()
     in_loops: bool = False
     template_folders: tuple[str, ...] = ()
+    certified: str = "module"
     files: Mapping[str, str] = field(default_factory=lambda: {".py": "module"})
 
     @property
