@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import sympy
 
 from symloss.declare import Loss
@@ -12,6 +13,8 @@ from symloss.kinks import evaluable, find_kinks
 from symloss.lower import lower
 from symloss.modules import Mathematics
 from symloss.rounding import keep_residual_exact
+
+_DIGITS = 60  # more than any sum of the Hessian cancels
 
 
 def study(loss: Loss) -> Mathematics:
@@ -32,14 +35,20 @@ def curvature(derivation: Derivation) -> str:
     if derivation.hessian == 0:
         return "zero almost everywhere"
     hessian = evaluable(derivation, derivation.hessian)
-    signs = set()
-    for point in sample_points(derivation.loss):
-        number = hessian.evalf(
-            15, subs={sympy.Symbol(symbol.name, real=True): value for symbol, value in point.items()}
-        )
-        signs.add(int(sympy.sign(number)))
+    symbols = sorted(hessian.free_symbols, key=str)
+    function = sympy.lambdify(symbols, hessian, "mpmath", cse=True)
+    with mpmath.workdps(_DIGITS):
+        points = [
+            {symbol.name: _exactly(value) for symbol, value in point.items()}
+            for point in sample_points(derivation.loss)
+        ]
+        signs = {int(mpmath.sign(function(*(point[symbol.name] for symbol in symbols)))) for point in points}
     if signs == {1}:
         return "positive at every sampled point"
     if signs <= {0, 1}:
         return "non-negative at every sampled point"
     return "negative at some sampled points"
+
+
+def _exactly(value: sympy.Rational) -> mpmath.mpf:
+    return mpmath.mpf(value.p) / value.q

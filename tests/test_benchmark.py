@@ -35,7 +35,7 @@ def test_the_benchmark_measures_every_cost_that_the_readme_names():
 
 
 def test_the_race_runs_and_compares_results_first(tmp_path):
-    """Every loss and task at a small size, as JSON, CSV and a picture; the exit code tells of wrong results."""
+    """Every loss and task at a small size, as JSON, CSV, a picture and a page; the exit code tells of wrong results."""
     rivals = "symloss,symloss (2 workers),by hand,lambdify,scikit-learn"
     done = subprocess.run(
         [
@@ -48,6 +48,8 @@ def test_the_race_runs_and_compares_results_first(tmp_path):
                 str(tmp_path / "rows.csv"),
                 "--picture",
                 str(tmp_path / "rows.svg"),
+                "--page",
+                str(tmp_path / "page"),
             ),
         ],
         cwd=ROOT,
@@ -64,6 +66,11 @@ def test_the_race_runs_and_compares_results_first(tmp_path):
     assert all(row["nanoseconds"] > 0 and row["wrong_by"] < 1e-3 for row in rows)
     assert len((tmp_path / "rows.csv").read_text().splitlines()) == len(rows) + 1
     assert "<svg" in (tmp_path / "rows.svg").read_text()
+    page = (tmp_path / "page" / "speed.md").read_text()
+    assert all(page.count(f"\n| {name} | ") == 4 for name in WORKLOADS)  # two tasks, two dtypes
+    assert page.count("| 1.00 |") >= 4  # of itself, symloss takes 1
+    assert "- symloss: ahead of every NumPy rival in " in page
+    assert "<svg" in (tmp_path / "page" / "speed.svg").read_text()
 
 
 def test_the_race_names_what_it_does_not_know():

@@ -273,6 +273,10 @@ class Loss:
 
     def generated_forms(self) -> tuple[Loss, ...]:
         """The losses to generate: the declaration itself, with its link composed, or both."""
+        return self._forms
+
+    @cached_property
+    def _forms(self) -> tuple[Loss, ...]:
         built: list[Loss] = []
         if self.prediction_name is not None:
             built.append(replace(self, name=self.prediction_name, forms={}, link=None, fixed_by_link={}))

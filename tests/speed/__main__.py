@@ -5,7 +5,8 @@ of symloss. Rivals that are not installed are left out and named. ``NPY_DISABLE_
 in front shows what a machine without AVX-512 does.
 
 Examples: python -m tests.speed · python -m tests.speed huber logistic --sizes 1e3,1e6 --dtypes float64 ·
-python -m tests.speed --rivals symloss,lambdify --csv speed.csv --picture speed.svg
+python -m tests.speed --rivals symloss,lambdify --csv speed.csv --picture speed.svg ·
+python -m tests.speed --page generated/docs
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.speed.measure import Row, memory_floor, rows_of
+from tests.speed.page import write_page
 from tests.speed.report import as_table, draw, machine, summary, write_csv
 from tests.speed.rivals import RIVALS, TASKS, installed
 from tests.speed.workloads import WORKLOADS
@@ -41,6 +43,8 @@ def main() -> None:
         write_csv(rows, arguments.csv)
     if arguments.picture:
         draw(rows, floors, arguments.picture)
+    if arguments.page:
+        write_page(rows, floors, missing, arguments.page)
     if arguments.json:
         _say(json.dumps({"machine": machine(), "missing": missing, "rows": list(map(asdict, rows))}, indent=2))
         return
@@ -74,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeat", type=int, default=7, help="turns, of which the median counts (default: 7)")
     parser.add_argument("--csv", type=Path, help="write every row into this file")
     parser.add_argument("--picture", type=Path, help="draw ns per entry into this file (svg, png, pdf)")
+    parser.add_argument("--page", type=Path, help="write a page with all tables and the picture into this folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
