@@ -12,7 +12,7 @@ import pytest
 from symloss import Interval, Loss, catalogue, certificates, load, pipeline, y_pred, y_true
 from symloss.errors import FileError, UnsupportedError
 from symloss.verify.certificate import certify, place_of, regions
-from symloss.verify.checks import Examination, _numpy_certificate
+from symloss.verify.checks import Examination, _array_certificate
 from symloss.verify.exhaustive import prove
 from symloss.verify.grid import batches, from_ordinals, ordinals
 from symloss.verify.measure import Examiner, spacing, ulps
@@ -384,13 +384,13 @@ def test_verify_says_when_a_certificate_does_not_hold_here(monkeypatch):
     emitted = module_of("hinge")
     examination = Examination(FORMS["hinge"])
     good = Report("hinge", "numpy")
-    _numpy_certificate(examination, emitted, good)
+    _array_certificate(examination, emitted, good)
     assert good.passed
 
     exact = emitted.module._value
     monkeypatch.setattr(emitted.module, "_value", lambda *arguments: exact(*arguments) * (1 + 2.0**-49))
     found = Report("hinge", "numpy")
-    _numpy_certificate(examination, emitted, found)
+    _array_certificate(examination, emitted, found)
     assert "the certificate does not hold here" in str(found.failures[0])
     assert "4 allowed" in str(found.failures[0])
 

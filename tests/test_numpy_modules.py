@@ -113,6 +113,33 @@ def test_no_warning_even_when_every_one_is_an_error(form_name):
                 assert np.isfinite(getattr(module, name)(y_true, y_pred, **extras)).all()
 
 
+@pytest.mark.parametrize("shape", [(300,), (30, 10), (40_000,)])
+def test_a_result_that_its_dtype_cannot_hold_is_infinite_without_a_warning(shape):
+    """float16 ends at 65504, float32 at 3.4e38; a mean of float16 is taken in float32."""
+    module = load("numpy", "squared_error")
+    for dtype, size in ((np.float16, 200), (np.float32, 1e19)):
+        total, _ = module.loss_and_gradient(np.zeros(shape, dtype), np.full(shape, size, dtype), reduction="sum")
+        assert total.dtype == dtype
+        assert float(total) == np.inf
+    mean = module.loss(np.zeros(shape, np.float16), np.full(shape, 200, np.float16))
+    assert float(mean) == 40_000
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba"])
+def test_what_is_given_for_results_is_what_comes_back(target):
+    """Also over an axis, wherever that is."""
+    pytest.importorskip(target)
+    module = load(target, "categorical_crossentropy_logits")
+    y_true, y_pred = np.full((4, 3), 0.25), np.random.default_rng(0).normal(size=(4, 3))
+    out, other = np.empty((4, 3)), np.empty((4, 3))
+    assert module.gradient(y_true, y_pred, axis=0, out=out) is out
+    assert module.loss_and_gradient(y_true, y_pred, axis=0, out=other)[1] is other
+    np.testing.assert_array_equal(out, other)
+    first, second = module.gradient_and_hessian(y_true, y_pred, axis=0, out=(out, other))
+    assert first is out
+    assert second is other
+
+
 def test_unequal_shapes_never_broadcast(form_name):
     """(n,) against (n, 1) is an error that shows both shapes."""
     module = load("numpy", form_name)

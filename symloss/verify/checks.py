@@ -245,7 +245,7 @@ def _rows(loss: Loss, point: Point) -> int:
     return dict(point.sizes)[loss.rows.axis.name] if loss.rows is not None else 0
 
 
-def _numpy_reductions(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+def _array_reductions(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """Mean, sum and none, with and without weights; weight 2 equals the row twice."""
     points = batch_of(examination, emitted)
     y_true, y_pred, keywords = arrays(examination.loss, points)
@@ -284,7 +284,7 @@ def _numpy_reductions(examination: Examination, emitted: NumpyModule, report: Re
     )
 
 
-def _numpy_pairs(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+def _array_pairs(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """The functions that return two results give the same numbers."""
     points = batch_of(examination, emitted)
     y_true, y_pred, keywords = arrays(examination.loss, points)
@@ -296,7 +296,7 @@ def _numpy_pairs(examination: Examination, emitted: NumpyModule, report: Report)
             _close(report, name, part, exact)
 
 
-def _numpy_large_arrays(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+def _array_large_arrays(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """A batch repeated until it takes more than one block gives what the batch gives, sample by sample."""
     block = getattr(emitted.module, "_BLOCK", None)
     if block is None:
@@ -323,7 +323,7 @@ def _vectors_and_products(examination: Examination, points: list[Point]) -> tupl
     return np.tile(vector, (len(points), 1)), np.array(exact)
 
 
-def _numpy_products(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+def _array_products(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """Hessian-vector product and full Hessian of losses over an axis."""
     if examination.loss.is_elementwise:
         return
@@ -341,7 +341,7 @@ def _numpy_products(examination: Examination, emitted: NumpyModule, report: Repo
     )
 
 
-def _numpy_start_value(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+def _array_start_value(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """No constant close by is better."""
     loss = examination.loss
     points = batch_of(examination, emitted)
@@ -386,7 +386,7 @@ def _total(examination: Examination, points: list[Point], weight: np.ndarray, st
     return float(total)
 
 
-def _numpy_certificate(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+def _array_certificate(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """The certificate that the module carries holds on this machine too, as far as a short measurement tells."""
     certificate = getattr(emitted.module, "METADATA", {}).get("certificate")
     if certificate is None:
@@ -405,7 +405,7 @@ def _numpy_certificate(examination: Examination, emitted: NumpyModule, report: R
             )
 
 
-def _numpy_inverse_link(examination: Examination, emitted: NumpyModule, report: Report) -> None:
+def _array_inverse_link(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """The inverse link, against its declaration."""
     loss = examination.loss
     if loss.inverse_link is None:
@@ -551,15 +551,15 @@ def _inside(loss: Loss, point: Point) -> bool:
 
 
 _OF_ARRAYS: tuple[Callable[[Examination, Any, Report], None], ...] = (
-    _numpy_reductions,
-    _numpy_pairs,
-    _numpy_large_arrays,
-    _numpy_products,
+    _array_reductions,
+    _array_pairs,
+    _array_large_arrays,
+    _array_products,
     _against_truth,
     _finite_differences,
-    _numpy_start_value,
-    _numpy_inverse_link,
-    _numpy_certificate,
+    _array_start_value,
+    _array_inverse_link,
+    _array_certificate,
 )
 CHECKS: Mapping[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {
     "numpy": _OF_ARRAYS,

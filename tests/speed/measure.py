@@ -76,13 +76,17 @@ def measured(workload: Workload, task: str, dtype: str, size: int, rivals: Seque
 
 
 def _wrong_by(found: tuple, reference: tuple, factor: float, workload: Workload) -> float:
-    """The largest difference, over the largest number of each result; losses may differ by what has no score."""
+    """The largest difference, over the largest number of each result; losses may differ by what has no score.
+
+    One entry in a hundred thousand may differ: that many lie so near a jump that rounding takes them to its other side.
+    """
     worst = 0.0
     for raw, wanted in zip(found, reference, strict=True):
         got = factor * np.asarray(raw.detach() if hasattr(raw, "detach") else raw, np.float64)
         if np.ndim(wanted) == 0 and workload.labels in ("count", "binary"):
             continue  # a constant of the labels is left out by some
-        worst = max(worst, float(np.max(np.abs(got - wanted)) / max(np.max(np.abs(wanted)), 1e-30)))
+        apart = np.sort(np.abs(got - wanted), axis=None)
+        worst = max(worst, float(apart[-1 - apart.size // 100_000] / max(np.max(np.abs(wanted)), 1e-30)))
     return worst
 
 
