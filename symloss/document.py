@@ -18,7 +18,7 @@ from symloss.derive import Derivation
 from symloss.display import DEFINED, Notation
 from symloss.errors import DeclarationError
 from symloss.evaluate import Reader, numbers, points
-from symloss.modules import Mathematics, Provenance, certificate_lines, equations, is_readable, taken
+from symloss.modules import Mathematics, Provenance, certificate_lines, is_readable, taken
 from symloss.templating import render
 
 _AGREEMENT = 1e-25
@@ -42,7 +42,7 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
     derivation, loss = mathematics.derivation, mathematics.loss
     notation = Notation(loss)
     variable = notation.latex(_variable(derivation))
-    declared, derived = equations(derivation)
+    declared, derived = mathematics.lines
     return {
         "name": loss.name,
         "title": escaped(loss.name.replace("_", " ").capitalize()),
@@ -53,8 +53,8 @@ def _values(mathematics: Mathematics, provenance: Provenance) -> dict[str, Any]:
         "forms": provenance.forms,
         "target": "docs",
         "definition": notation.latex(loss.expression),
-        "where": [equation.latex for equation in declared],
-        "intermediates": [equation.latex for equation in derived],
+        "where": declared,
+        "intermediates": derived,
         "true_domain": _domain(loss.y_true),
         "pred_domain": _domain(loss.y_pred),
         "true_name": notation.latex(loss.true_symbol),

@@ -6,6 +6,7 @@ import linecache
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, count
 from pathlib import Path
 from types import ModuleType
@@ -98,6 +99,28 @@ class Mathematics:
         """The form's own declaration."""
         return self.derivation.loss
 
+    @cached_property
+    def latex(self) -> dict[str, str]:
+        """The formulas, of which every target shows some."""
+        return formulas(self.derivation)
+
+    @cached_property
+    def lines(self) -> tuple[list[str], list[str]]:
+        """The LaTeX of the names that the declaration defines, and of those that its derivatives added."""
+        declared, derived = equations(self.derivation)
+        return [item.latex for item in declared], [item.latex for item in derived]
+
+    @cached_property
+    def _emitted(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        return {}
+
+    def kernels_in(self, target: Target, arithmetic: Arithmetic) -> list[dict[str, Any]]:
+        """The kernels as templates show them, emitted once for a target and an arithmetic."""
+        key = target.name, repr(arithmetic)
+        if key not in self._emitted:
+            self._emitted[key] = _kernels(self.kernel, target, self.latex, self.loss, arithmetic)
+        return self._emitted[key]
+
 
 def module_text(mathematics: Mathematics, target: Target, provenance: Provenance, siblings: list[Mathematics]) -> str:
     """The text of ``generated/<target>/<loss>.py``; siblings are the other forms of the same declaration."""
@@ -134,11 +157,11 @@ def imported(text: str, name: str, path: Path | None = None) -> ModuleType:
 def template_values(mathematics: Mathematics, target: Target, provenance: Provenance) -> dict[str, Any]:
     """All names a module template may use."""
     loss, derivation, kernel = mathematics.loss, mathematics.derivation, mathematics.kernel
-    latex = formulas(derivation)
+    latex = mathematics.latex
     chosen = provenance.arithmetic
     arithmetic = chosen if target.extended is not None else Arithmetic(doubled=chosen.doubled)
-    kernels = _kernels(kernel, target, latex, loss, arithmetic)
-    declared, derived = equations(derivation)
+    kernels = mathematics.kernels_in(target, arithmetic)
+    definitions, intermediates = mathematics.lines
     parameters = [_parameter(item) for item in loss.parameters]
     extras = [_extra(item) for item in loss.extra_inputs]
     return {
@@ -151,8 +174,8 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "source_hash": provenance.source_hash,
         "forms": provenance.forms,
         "latex": latex,
-        "definitions": [equation.latex for equation in declared],
-        "intermediates": [equation.latex for equation in derived],
+        "definitions": definitions,
+        "intermediates": intermediates,
         "parameters": parameters,
         "extras": extras,
         "link": loss.link.name if loss.composed is not None and loss.link is not None else None,
