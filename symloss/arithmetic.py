@@ -43,6 +43,9 @@ class Arithmetic:
     paired: frozenset[str] = frozenset()
     doubled: frozenset[str] = frozenset()
 
+    def __hash__(self) -> int:
+        return hash((frozenset(self.extended.items()), self.paired, self.doubled))
+
     @property
     def is_plain(self) -> bool:
         """Whether every function is computed in the floats it is given."""

@@ -6,6 +6,7 @@ import hashlib
 import math
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from symloss.declare import ClassLabel, Interval, Rising, Signs, Simplex, Vectors
@@ -42,6 +43,7 @@ def why_not_compiled(mathematics: Mathematics, target: Target) -> str:
     return ""
 
 
+@lru_cache(maxsize=16)
 def _loops(mathematics: Mathematics, target: Target) -> dict[str, Loops]:
     """The loops of every kernel; raises UnsupportedError with the reason why there are none."""
     loss, outputs = mathematics.loss, mathematics.kernel.outputs

@@ -6,7 +6,7 @@ import linecache
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, count
 from pathlib import Path
 from types import ModuleType
@@ -85,9 +85,9 @@ class Provenance:
     arithmetic: Arithmetic = FLOATS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mathematics:
-    """Everything known about one form of a loss."""
+    """Everything known about one form of a loss. Compared by identity, so that what is made of it can be remembered."""
 
     derivation: Derivation
     kernel: Kernel
@@ -109,17 +109,6 @@ class Mathematics:
         """The LaTeX of the names that the declaration defines, and of those that its derivatives added."""
         declared, derived = equations(self.derivation)
         return [item.latex for item in declared], [item.latex for item in derived]
-
-    @cached_property
-    def _emitted(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
-        return {}
-
-    def kernels_in(self, target: Target, arithmetic: Arithmetic) -> list[dict[str, Any]]:
-        """The kernels as templates show them, emitted once for a target and an arithmetic."""
-        key = target.name, repr(arithmetic)
-        if key not in self._emitted:
-            self._emitted[key] = _kernels(self.kernel, target, self.latex, self.loss, arithmetic)
-        return self._emitted[key]
 
 
 def module_text(mathematics: Mathematics, target: Target, provenance: Provenance, siblings: list[Mathematics]) -> str:
@@ -160,7 +149,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
     latex = mathematics.latex
     chosen = provenance.arithmetic
     arithmetic = chosen if target.extended is not None else Arithmetic(doubled=chosen.doubled)
-    kernels = mathematics.kernels_in(target, arithmetic)
+    kernels = _kernels(mathematics, target, arithmetic)
     definitions, intermediates = mathematics.lines
     parameters = [_parameter(item) for item in loss.parameters]
     extras = [_extra(item) for item in loss.extra_inputs]
@@ -476,9 +465,9 @@ def _kernel_arguments(loss: Loss) -> list[str]:
     return ["y_true", "y_pred", *(item.name for item in loss.extra_inputs), *(item.name for item in loss.parameters)]
 
 
-def _kernels(
-    kernel: Kernel, target: Target, latex: dict[str, str], loss: Loss, arithmetic: Arithmetic
-) -> list[dict[str, Any]]:
+@lru_cache(maxsize=32)
+def _kernels(mathematics: Mathematics, target: Target, arithmetic: Arithmetic) -> list[dict[str, Any]]:
+    kernel, latex, loss = mathematics.kernel, mathematics.latex, mathematics.loss
     made = []
     for name, outputs in _KERNELS.items():
         if all(output in kernel.outputs for output in outputs):

@@ -80,7 +80,7 @@ class Library:
     missing: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """One emission target. ``operations`` must spell what a kernel uses, else generation fails and says so.
 

@@ -17,7 +17,8 @@ _HEAD = """\
 
 Every number is a median over turns in which all rivals ran one after the other, after their results were compared:
 nanoseconds per entry for one call from Python, checks included. `symloss` is the NumPy module, `symloss C` and
-`symloss numba` are the compiled ones. Run it on your machine, where the numbers will be others:
+`symloss numba` are the compiled ones. They use one core unless workers are named; PyTorch, JAX and XLA use all. Run it on
+your machine, where the numbers will be others:
 
 ```sh
 python -m tests.speed --page .

@@ -76,11 +76,26 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
         writer.writerows(map(asdict, rows))
 
 
+def _styles(rivals: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Ours are thick, and dashed with several workers; rivals are thin, each with a color of its own."""
+    ours = {"symloss": "black", "symloss C": "tab:red", "symloss numba": "tab:purple"}
+    others = [rival for rival in rivals if not rival.startswith("symloss")]
+    found: dict[str, dict[str, Any]] = {}
+    for rival in rivals:
+        name = rival.removesuffix(" (2 workers)")
+        if name in ours:
+            found[rival] = {"color": ours[name], "linewidth": 2.5, "linestyle": "-" if rival == name else "--"}
+        else:
+            found[rival] = {"color": f"C{(others.index(rival) * 3 + 1) % 10}", "linewidth": 1}
+    return found
+
+
 def draw(rows: Sequence[Row], floors: Floors, path: Path) -> None:
     """Ns per entry against the number of entries, one panel per loss, with the floor that memory sets."""
     import matplotlib as mpl
 
     mpl.use("Agg")
+    mpl.rcParams["svg.fonttype"] = "none"
     from matplotlib import pyplot as plt
 
     shown = [row for row in rows if row.task == "value+gradient" and row.dtype == "float64"] or list(rows)
@@ -89,25 +104,25 @@ def draw(rows: Sequence[Row], floors: Floors, path: Path) -> None:
     lines = -(-len(losses) // columns)
     figure, axes = plt.subplots(lines, columns, figsize=(3.2 * columns, 3 * lines), squeeze=False, sharex=True)
     rivals = list(dict.fromkeys(row.rival for row in shown))
-    colors = {rival: f"C{place % 10}" for place, rival in enumerate(rivals)}
+    styles = _styles(rivals)
     for panel, loss in zip(axes.flat, losses, strict=False):
         for rival in rivals:
             points = sorted(
                 (row.entries, row.nanoseconds) for row in shown if (row.workload, row.rival) == (loss, rival)
             )
-            width = 2.5 if rival.startswith("symloss") else 1
-            panel.plot(*zip(*points, strict=True), ".-", color=colors[rival], linewidth=width) if points else None
+            if points:
+                panel.plot(*zip(*points, strict=True), marker=".", **styles[rival])
         floor = sorted((entries, found) for (dtype, entries), found in floors.items() if dtype == "float64")
         if floor:
             panel.plot(*zip(*floor, strict=True), ":", color="black")
         panel.set(xscale="log", yscale="log", title=loss)
     for panel in list(axes.flat)[len(losses) :]:
         panel.axis("off")
-    handles = [plt.Line2D([], [], color=colors[rival]) for rival in rivals]
+    handles = [plt.Line2D([], [], **styles[rival]) for rival in rivals]
     handles.append(plt.Line2D([], [], color="black", linestyle=":"))
     figure.legend(handles, [*rivals, "memory"], loc="lower center", ncols=min(6, len(rivals) + 1), frameon=False)
-    figure.supxlabel("entries", y=0.1)
+    figure.supxlabel("entries", y=0.16)
     figure.supylabel("ns per entry, value and gradient")
-    figure.tight_layout(rect=(0, 0.12, 1, 1))
+    figure.tight_layout(rect=(0.01, 0.17, 1, 1))
     figure.savefig(path)
     plt.close(figure)
