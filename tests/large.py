@@ -41,7 +41,7 @@ def main() -> None:
         taken = tracemalloc.get_traced_memory()[1] / 1e6
         tracemalloc.stop()
         norm = float(sum(np.square(gradient[start : start + CHUNK]).sum() for start in range(0, samples, CHUNK)))
-    _say(f"one process: loss {value!r}, squared gradient {norm!r}, {streamed:.1f} s, {taken:.1f} MB")
+    _say(f"one process: loss {float(value)!r}, squared gradient {norm!r}, {streamed:.1f} s, {taken:.1f} MB")
     found, square, seconds, peaks = _on_cluster(module, samples, arguments.workers, limit)
     _say(f"a cluster: loss {found!r}, squared gradient {square!r}, {seconds:.1f} s, peak MB {peaks}")
     differ = abs(found - value) > 1e-12 * abs(value) or abs(square - norm) > 1e-10 * norm
@@ -55,8 +55,11 @@ def _chunk(index: int, size: int) -> tuple[Any, Any]:
 
 
 def _peak() -> float:
-    """The most memory that this process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    """The most memory that this process has had, in MB; what getrusage says includes the parent's on Linux."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if "VmHWM" in line) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 
 
 def _on_cluster(module: Any, samples: int, workers: int, limit: int) -> tuple[float, float, float, list[float]]:

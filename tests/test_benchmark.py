@@ -93,3 +93,17 @@ def test_compiled_modules_race_too():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert {row["rival"] for row in json.loads(done.stdout)["rows"]} == set(rivals.split(","))
+
+
+def test_more_samples_than_memory_have_a_command():
+    """At a small size: a file that is streamed and a cluster give the same."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.large", "--samples", "2.5e6"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    alone, together = done.stdout.splitlines()
+    assert alone.split("squared gradient")[1][:12] == together.split("squared gradient")[1][:12]
