@@ -54,7 +54,9 @@ def _unmeasured(arithmetic: Arithmetic) -> Provenance:
     return Provenance("", "", "", (), None, arithmetic)
 
 
-def bare_text(mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic) -> str:
+def bare_text(
+    mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic = FLOATS
+) -> str:
     """A module that runs, without where it comes from and how it was measured."""
     return module_text(mathematics, find(target), _unmeasured(arithmetic), siblings)
 

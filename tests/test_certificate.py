@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from symloss import Interval, Loss, catalogue, certificates, load, pipeline, y_pred, y_true
+from symloss.arithmetic import Arithmetic
 from symloss.errors import FileError, UnsupportedError
+from symloss.mathematics import study
+from symloss.measured import certified_text
 from symloss.verify.certificate import certify, place_of, regions
 from symloss.verify.checks import Examination, _array_certificate
 from symloss.verify.exhaustive import prove
@@ -377,6 +380,23 @@ def test_records_of_others_are_not_overwritten(tmp_path):
     with pytest.raises(FileError, match="is no record of certificates"):
         certificates.read(path)
     assert certificates.read(tmp_path / "none.json") == {}
+
+
+@pytest.mark.parametrize("name", ["huber", "dice"])
+def test_a_certificate_is_of_all_that_computes(name):
+    """Kernels and what they call, as they stand in the module; not what checks and weighs around them."""
+    mathematics = study(FORMS[name])
+    source = (GENERATED / "c" / f"{name}.c").read_text()
+    assert certified_text(mathematics, [mathematics], "c").strip() in source
+    module = (GENERATED / "numpy" / f"{name}.py").read_text()
+    record = certificates.read(GENERATED / "certificates" / f"{name}.json")
+    arithmetic = Arithmetic.from_data(record["numpy"][name].get("arithmetic", {}))
+    text = certified_text(mathematics, [mathematics], "numpy", arithmetic)
+    functions = [f"def {part.strip()}" for part in text.split("\ndef ")[1:]]
+    assert functions
+    assert all(function in module for function in functions)
+    assert "def _value(" in text
+    assert "class _Batch" not in text
 
 
 def test_verify_says_when_a_certificate_does_not_hold_here(monkeypatch):
