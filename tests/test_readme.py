@@ -1,9 +1,11 @@
 """Every snippet of the README runs."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -81,3 +83,31 @@ def test_the_two_commands_come_first_and_ci_runs_the_second():
     assert second.endswith("python -m pytest -n 2")
     assert second in (ROOT / ".ci" / "run").read_text()
     assert README.index("## Two commands") < 1200
+
+
+def test_counts_of_certified_functions_are_those_recorded():
+    """In the README, of every target and dtype; a function is good where it is in all modes of a target."""
+    counts = Counter()
+    for path in (ROOT / "generated" / "certificates").glob("*.json"):
+        for target, forms in json.loads(path.read_text()).items():
+            for found in forms.values() if target != "made_by" else ():
+                for dtype, measured in found["measured"].items():
+                    modes = [measured] if "value" in measured else list(measured.values())
+                    for name in ("value", "gradient", "hessian"):
+                        counts[target, dtype] += 1
+                        counts[target, dtype, "good"] += all(mode[name]["certified"] for mode in modes)
+    text = " ".join(README.split())
+    of_numpy = counts["numpy", "float64"], counts["numpy", "float64", "good"], counts["numpy", "float32", "good"]
+    assert "Of the {} functions of the other NumPy modules {} are good at every point".format(*of_numpy[:2]) in text
+    assert f"measured in float64, and {of_numpy[2]} in float32" in text
+    in_all = {
+        target: [sum(counts[target, dtype, *rest] for dtype in ("float64", "float32")) for rest in ((), ("good",))]
+        for target in ("c", "tensorflow")
+    }
+    assert (
+        "Of {} functions that were measured, {} are good, {} of the {} in float32".format(
+            *in_all["c"], counts["c", "float32", "good"], counts["c", "float32"]
+        )
+        in text
+    )
+    assert "Of {} functions that were measured, {} are good eagerly".format(*in_all["tensorflow"]) in text
