@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import mpmath
 import sympy
+from sympy import Expr, Rational, Symbol
 
 from symloss.declare import Loss
 from symloss.declare.checks import sample_points
@@ -34,15 +37,7 @@ def curvature(derivation: Derivation) -> str:
         return "unknown"
     if derivation.hessian == 0:
         return "zero almost everywhere"
-    hessian = evaluable(derivation, derivation.hessian)
-    symbols = sorted(hessian.free_symbols, key=str)
-    function = sympy.lambdify(symbols, hessian, "mpmath", cse=True)
-    with mpmath.workdps(_DIGITS):
-        points = [
-            {symbol.name: _exactly(value) for symbol, value in point.items()}
-            for point in sample_points(derivation.loss)
-        ]
-        signs = {int(mpmath.sign(function(*(point[symbol.name] for symbol in symbols)))) for point in points}
+    signs = _signs(evaluable(derivation, derivation.hessian), sample_points(derivation.loss))
     if signs == {1}:
         return "positive at every sampled point"
     if signs <= {0, 1}:
@@ -50,5 +45,18 @@ def curvature(derivation: Derivation) -> str:
     return "negative at some sampled points"
 
 
-def _exactly(value: sympy.Rational) -> mpmath.mpf:
-    return mpmath.mpf(value.p) / value.q
+def _signs(hessian: Expr, points: Iterable[Mapping[Symbol, Rational]]) -> set[int]:
+    """The signs of an expression at some points."""
+    symbols = sorted(hessian.free_symbols, key=str)
+    places = [sympy.Dummy(real=True) for _ in symbols]  # whatever the names, they shadow no function
+    function = sympy.lambdify(places, hessian.xreplace(dict(zip(symbols, places, strict=True))), "mpmath", cse=True)
+    found = set()
+    with mpmath.workdps(_DIGITS):
+        for point in points:
+            numbers = {symbol.name: value for symbol, value in point.items()}
+            try:
+                number = function(*(mpmath.mpf(numbers[item.name].p) / numbers[item.name].q for item in symbols))
+            except (ZeroDivisionError, ValueError):  # in a branch that is not taken
+                number = hessian.evalf(15, subs={item: numbers[item.name] for item in symbols})
+            found.add(int(number > 0) - int(number < 0))
+    return found
