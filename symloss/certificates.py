@@ -44,7 +44,7 @@ def write(path: Path, record: Record) -> None:
 
 
 def code_hash(text: str) -> str:
-    """A hash of an emitted module's text, without its header, its source hash or any certificate."""
+    """A hash of the text that a certificate is of."""
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 

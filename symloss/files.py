@@ -97,11 +97,8 @@ def _body_hash(body: list[str]) -> str:
 
 def read_header(path: Path) -> Header | None:
     """The header of a generated file, or None for any other file."""
-    try:
-        with open(path, "rb") as stream:
-            return _header([stream.readline() for _ in range(3)])
-    except OSError:
-        return None
+    read = _read(path, most=0)
+    return None if read is None else read[0]
 
 
 def is_edited(path: Path) -> bool:
@@ -116,12 +113,12 @@ def is_fresh(path: Path, origin: str, source: str) -> bool:
     return read is not None and (read[0].source, read[0].origin, read[0].content) == (source, origin, _short(read[1]))
 
 
-def _read(path: Path) -> tuple[Header, bytes] | None:
-    """The header and the body of a generated file, or None for any other file."""
+def _read(path: Path, most: int = -1) -> tuple[Header, bytes] | None:
+    """The header and the body, or its first bytes, of a generated file, or None for any other file."""
     try:
         with open(path, "rb") as stream:
             header = _header([stream.readline() for _ in range(3)])
-            return None if header is None else (header, stream.read())
+            return None if header is None else (header, stream.read(most))
     except OSError:
         return None
 

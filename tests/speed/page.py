@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.speed.measure import Row
-from tests.speed.report import Floors, draw, machine
+from tests.speed.report import Floors, draw, machine, mean_ratio
+from tests.speed.rivals import IN_NUMPY, OURS
 
 PAGE, PICTURE = "speed.md", "speed.svg"
-OURS = "symloss"
-NUMPY_RIVALS = ("by hand", "lambdify", "numexpr", "scikit-learn")
 _HEAD = """\
 # How fast generated code is
 
@@ -64,7 +63,7 @@ def _table(rows: Sequence[Row]) -> str:
         best = min(found.values())
         cells = [_cell(found.get(rival), best) for rival in rivals]
         lines.append([loss, *cells])
-    lines.append([f"times {OURS}", *(_mean(times, rival) for rival in rivals)])
+    lines.append(["times symloss", *(_ratio(mean_ratio(rows, rival)) for rival in rivals)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -74,9 +73,8 @@ def _cell(time: float | None, best: float) -> str:
     return f"**{time:.2f}**" if time == best else f"{time:.2f}"
 
 
-def _mean(times: Mapping[str, Mapping[str, float]], rival: str) -> str:
-    ratios = [found[rival] / found[OURS] for found in times.values() if rival in found and OURS in found]
-    return f"{math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}" if ratios else "–"
+def _ratio(number: float) -> str:
+    return f"{number:.2f}" if math.isfinite(number) else "–"  # without symloss in the race
 
 
 def _standing(rows: Sequence[Row]) -> str:
@@ -85,9 +83,9 @@ def _standing(rows: Sequence[Row]) -> str:
     races: dict[tuple[str, str, str, int], dict[str, float]] = {}
     for row in rows:
         races.setdefault((row.workload, row.task, row.dtype, row.entries), {})[row.rival] = row.nanoseconds
-    for ours in dict.fromkeys(row.rival for row in rows if row.rival.startswith(OURS)):
+    for ours in dict.fromkeys(row.rival for row in rows if row.rival in OURS):
         run = [race for race in races.values() if ours in race]
-        among_numpy = sum(_is_ahead(race, ours, NUMPY_RIVALS) for race in run)
+        among_numpy = sum(_is_ahead(race, ours, tuple(IN_NUMPY)) for race in run)
         among_all = sum(_is_ahead(race, ours, _others(race)) for race in run)
         lines.append(
             f"- {ours}: ahead of every NumPy rival in {among_numpy} of {len(run)} races, of every rival in {among_all}."
@@ -96,7 +94,7 @@ def _standing(rows: Sequence[Row]) -> str:
 
 
 def _others(race: Mapping[str, float]) -> tuple[str, ...]:
-    return tuple(rival for rival in race if not rival.startswith(OURS))
+    return tuple(rival for rival in race if rival not in OURS)
 
 
 def _is_ahead(race: Mapping[str, float], ours: str, rivals: Sequence[str]) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 import numpy as np
@@ -55,10 +55,8 @@ def summary(rows: Sequence[Row]) -> str:
     lines = []
     for task, dtype, entries in dict.fromkeys((row.task, row.dtype, row.entries) for row in rows):
         chosen = [row for row in rows if (row.task, row.dtype, row.entries) == (task, dtype, entries)]
-        means = []
-        for rival in dict.fromkeys(row.rival for row in chosen if row.rival != "symloss"):
-            ratios = [row.against_symloss for row in chosen if row.rival == rival]
-            means.append(f"{rival} {math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}")
+        rivals = dict.fromkeys(row.rival for row in chosen if row.rival != "symloss")
+        means = [f"{rival} {mean_ratio(chosen, rival):.2f}" for rival in rivals]
         lines.append(f"{task}, {dtype}, {entries:.0e} entries, times symloss: {', '.join(means)}")
     behind = [row for row in rows if row.against_symloss < 1 and not row.rival.startswith("symloss")]
     lines += [
@@ -66,6 +64,11 @@ def summary(rows: Sequence[Row]) -> str:
         for row in behind
     ]
     return "\n".join(lines)
+
+
+def mean_ratio(rows: Sequence[Row], rival: str) -> float:
+    """The geometric mean of a rival's times over those of symloss."""
+    return geometric_mean(row.against_symloss for row in rows if row.rival == rival)
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
