@@ -18,9 +18,9 @@ from pathlib import Path
 from symloss.arithmetic import FLOATS, FUNCTIONS, Arithmetic, Doubt, keeps_float32_digits
 from symloss.declare import ClassLabel, Loss
 from symloss.declare.loss import Parameter
-from symloss.measured import bare_text
+from symloss.measured import bare_texts
 from symloss.modules import Mathematics
-from symloss.targets import TARGETS
+from symloss.targets import Target, find
 from symloss.verify.certificate import DTYPES, Line, measure
 from symloss.verify.measure import Error, Examiner
 from symloss.verify.modules import NumpyModule, TensorflowModule, open_module
@@ -34,7 +34,7 @@ _MARGIN = 0.97  # of the limit, on every grid
 _OTHER_GRIDS = (600, 150)  # points of further grids, which look elsewhere
 _ROUNDS = 3  # tests are chosen anew this often, when the last ones missed a point
 
-Emit = Callable[[Arithmetic], str]
+Write = Callable[[Arithmetic, Path], Path]  # writes a module into a folder; gives its path
 
 
 @dataclass
@@ -57,31 +57,41 @@ def choose_for(
     points: int,
     oracle: Oracle,
 ) -> tuple[Arithmetic, tuple[Line, ...]]:
-    """The arithmetic for one form among its siblings, and the certificate of the module that it makes."""
+    """The arithmetic for one form among its siblings, and the certificate of the module that it makes.
 
-    def emit(arithmetic: Arithmetic) -> str:
-        return bare_text(mathematics, siblings, target, arithmetic)
+    Raises CompilerError where a target is built and there is no compiler.
+    """
+    spelling = find(target)
+
+    def write(arithmetic: Arithmetic, folder: Path) -> Path:
+        for ending, text in bare_texts(mathematics, siblings, spelling, arithmetic).items():
+            (folder / f"{mathematics.loss.name}{ending}").write_text(text, encoding="utf-8")
+        if spelling.is_built:
+            from symloss.compile import build, find_compiler
+
+            list(build([folder / f"{mathematics.loss.name}.c"], find_compiler()))
+        return folder / f"{mathematics.loss.name}.py"
 
     kept = keeps_float32_digits(mathematics.kernel)
-    return choose(mathematics.loss, target, emit, dtypes, points, oracle, kept)
+    return choose(mathematics.loss, spelling, write, dtypes, points, oracle, kept)
 
 
 def choose(
     loss: Loss,
-    target: str,
-    emit: Emit,
+    target: Target,
+    write: Write,
     dtypes: tuple[str, ...],
     points: int,
     oracle: Oracle,
     kept: frozenset[str] = frozenset(),
 ) -> tuple[Arithmetic, tuple[Line, ...]]:
-    """The arithmetic for one form, and the certificate of the code that ``emit`` makes of it.
+    """The arithmetic for one form, and the certificate of the module that ``write`` makes of it.
 
-    ``emit`` gives the text of the module for an arithmetic; the functions in ``kept`` keep their float32 digits.
+    The functions in ``kept`` keep their float32 digits.
     """
     with tempfile.TemporaryDirectory() as folder:
-        bench = _Bench(loss, target, emit, points, oracle, Path(folder))
-        if TARGETS[target].extended is None:
+        bench = _Bench(loss, target, write, points, oracle, Path(folder))
+        if target.extended is None:
             return _choose_precision(bench, dtypes, kept)
         choice = Choice()
         for dtype in dtypes:
@@ -93,7 +103,11 @@ def choose(
                 _extend(bench, choice)
         before = choice.arithmetic
         if "float32" in dtypes:
-            _double(bench, choice, kept)
+            if target.in_loops:  # where float32 is computed in float64 as it is
+                for name in choice.failing("float32"):
+                    _doubt_more(bench, choice, name, choice.arithmetic, choice.lines["float32", name])
+            else:
+                _double(bench, choice, kept)
         for dtype in dtypes:  # one code serves both dtypes: what changed after it was measured is measured again
             changed = _changed(choice.arithmetic, FLOATS if dtype == "float32" else before)
             stale = tuple(name for name in changed if dtype == "float64" or name not in choice.arithmetic.doubled)
@@ -127,10 +141,10 @@ def _changed(new: Arithmetic, old: Arithmetic) -> tuple[str, ...]:
 class _Bench:
     """Measures variants of one module; the truth is computed once."""
 
-    def __init__(self, loss: Loss, target: str, emit: Emit, points: int, oracle: Oracle, folder: Path) -> None:
+    def __init__(self, loss: Loss, target: Target, write: Write, points: int, oracle: Oracle, folder: Path) -> None:
         self.loss = loss
         self.target = target
-        self.emit = emit
+        self.write = write
         self.points = points
         self.oracle = oracle
         self.folder = folder
@@ -156,9 +170,9 @@ class _Bench:
 
     def _module(self, arithmetic: Arithmetic) -> NumpyModule | TensorflowModule:
         self.made += 1
-        path = self.folder / f"{self.loss.name}_{self.made}.py"
-        path.write_text(self.emit(arithmetic), encoding="utf-8")
-        return open_module(self.loss, self.target, path)
+        folder = self.folder / f"try_{self.made}"
+        folder.mkdir()
+        return open_module(self.loss, self.target.name, self.write(arithmetic, folder))
 
 
 def _extend(bench: _Bench, choice: Choice) -> None:
@@ -166,13 +180,15 @@ def _extend(bench: _Bench, choice: Choice) -> None:
     for name in choice.failing("float64"):
         in_floats = _in_floats(choice.arithmetic, name)
         in_pairs = replace(in_floats, paired=in_floats.paired | {name})
-        if not (_with_tests(bench, choice, name, in_floats) or _with_tests(bench, choice, name, in_pairs)):
+        bases = [in_floats] if bench.target.pairs is None else [in_floats, in_pairs]
+        if not any(_with_tests(bench, choice, name, base) for base in bases):
             _tried(bench, choice, name, _with(in_floats, name, ()))
 
 
 def _with_tests(bench: _Bench, choice: Choice, name: str, base: Arithmetic) -> bool:
     """Whether the base is good, with extended numbers where a few tests, or all there are, tell that it fails."""
-    line = choice.lines["float64", name] if name not in base.paired else _tried(bench, choice, name, base)
+    is_taken = choice.arithmetic == base
+    line = choice.lines["float64", name] if is_taken else _tried(bench, choice, name, base)
     bad = list(line.measurement.bad)
     known = _tests(bench.loss)
     for round_ in range(_ROUNDS):
@@ -209,11 +225,17 @@ def _double(bench: _Bench, choice: Choice, kept: frozenset[str]) -> None:
     for name in (item for item in choice.failing("float32") if item not in kept):
         doubled = replace(choice.arithmetic, doubled=choice.arithmetic.doubled | {name})
         line = _tried(bench, choice, name, doubled, "float32")
-        already = doubled.extended.get(name)
-        if not _is_safe(line) and already != ():
-            doubts = _telling(_tests(bench.loss), [*line.measurement.bad])
-            more = tuple(doubt for doubt in doubts if doubt not in (already or ()))
-            _tried(bench, choice, name, _with(doubled, name, (*(already or ()), *more)), "float32")
+        if not _is_safe(line):
+            _doubt_more(bench, choice, name, doubled, line)
+
+
+def _doubt_more(bench: _Bench, choice: Choice, name: str, base: Arithmetic, line: Line) -> None:
+    """Further tests for what misses the limit in float32 though it is computed in float64."""
+    already = base.extended.get(name)
+    if already != ():
+        doubts = _telling(_tests(bench.loss), [*line.measurement.bad])
+        more = tuple(doubt for doubt in doubts if doubt not in (already or ()))
+        _tried(bench, choice, name, _with(base, name, (*(already or ()), *more)), "float32")
 
 
 def _is_safe(line: Line) -> bool:

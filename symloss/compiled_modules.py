@@ -6,9 +6,12 @@ import hashlib
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from symloss.arithmetic import FLOATS
+from symloss.compiled_arguments import Arguments
 from symloss.declare import ClassLabel, Interval, Rising, Signs, Simplex, Vectors
 from symloss.declare.domain import Domain, entries_of
 from symloss.emit import emit
@@ -17,6 +20,7 @@ from symloss.errors import UnsupportedError
 from symloss.modules import TITLES, Mathematics, Provenance, inner_end, template_values, used_operations
 from symloss.targets import Target, find
 from symloss.templating import render
+from symloss.wide_numbers import Mending, Sample, Test, Widening, WideNumbers
 
 _KERNELS = {
     "value": ("value",),
@@ -28,7 +32,7 @@ _KERNELS = {
 }
 _IN_NUMPY = ("prediction", "start_statistic")
 # What a mathematical library computes, whose digits differ from one to another.
-_OF_LIBRARIES = frozenset({"power", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "erf", "erfc", "lgamma"})
+_OF_LIBRARIES = frozenset({"sin", "cos", "tan", "arcsin", "arccos", "arctan", "erf", "erfc", "lgamma"})
 _SUM_TOLERANCE = 1e-3
 _ENDS_IN_C, _ENDS_IN_PYTHON = ("DBL_MAX", "INFINITY"), ("_LARGEST", "np.inf")  # the largest float, and infinity
 _BARE: Mapping[str, Any] = {"origin": "", "command": "", "source_hash": "", "forms": (), "code_hash": ""}
@@ -64,7 +68,7 @@ def compiled_texts(mathematics: Mathematics, target: Target, provenance: Provena
     if target.is_built:
         source = render(f"{target.name}/{target.files['.c']}.jinja", **{**values, **_BARE})
         values["code_hash"] = hashlib.sha256(source.encode()).hexdigest()[:16]
-        in_python = {**values, "operations": values["plain_operations"]}
+        in_python = {**values, "operations": values["plain_operations"], "extended": (), "paired": ()}
     return {
         ending: render(f"{target.name}/{name}.jinja", **(in_python if ending == ".py" else values))
         for ending, name in target.files.items()
@@ -93,7 +97,7 @@ def _values(
     mathematics: Mathematics, target: Target, provenance: Provenance, loops: Mapping[str, Loops]
 ) -> dict[str, Any]:
     kernel, loss = mathematics.kernel, mathematics.loss
-    values = template_values(mathematics, find("numpy"), provenance)
+    values = template_values(mathematics, find("numpy"), replace(provenance, arithmetic=FLOATS))
     for item in (*values["parameters"], *values["extras"]):
         item["argument"] = name_in(target, item["name"])
     for item, parameter in zip(values["parameters"], loss.parameters, strict=True):
@@ -101,19 +105,24 @@ def _values(
         item["test"] = _inside(f"job->{item['argument']}", parameter.domain)
     plain = _plain(mathematics)
     ends = _ENDS_IN_C if target.is_built else _ENDS_IN_PYTHON
-    arguments = _Arguments(values)
-    functions = [_function(name, loops[name], values, arguments) for name in loops]
+    arguments = Arguments(values)
+    wide, shown = WideNumbers(kernel, target, provenance.arithmetic, arguments), _InTarget(arguments, target)
+    functions = [_function(name, loops[name], wide.of(_KERNELS[name], loops), values, shown) for name in loops]
     by_name = {function["name"]: function for function in functions}
     checks = _checks(mathematics, values)
     checked = list(dict.fromkeys(check["array"] for check in checks))
-    sizes = ["rows", "entries"] if values["has_axis"] else ["count"]
-    compiled = used_operations(kernel, [name for name in kernel.outputs if (name,) in _KERNELS.values()])
+    in_doubles = [name for name in kernel.outputs if (name,) in _KERNELS.values() and name not in wide.whole]
+    compiled = used_operations(kernel, in_doubles) | wide.operations_beneath
     values |= {
         "target": target.name,
         "raw": None,
         "helpers": frozenset(),
-        "extended": frozenset(),
-        "paired": frozenset(),
+        "extended": wide.operations("extended"),
+        "paired": wide.operations("pair"),
+        "wide": list(map(shown.sample, wide.samples)),
+        "mendings": list(map(shown.mending, wide.mendings.values())),
+        "kept_kinds": {item.kind for item in wide.samples if item.keeps},
+        "doubts_inputs": any(test.is_input for item in wide.mendings.values() for test in item.of_entries),
         "doubled": False,
         "doubtful": False,
         "uses_scratch": False,
@@ -122,6 +131,7 @@ def _values(
             {"name": name, "title": TITLES[name], "program": emit(kernel, find("numpy"), name)} for name in plain
         ],
         "loops": functions,
+        "own_names": {item["name"]: item["own_names" if target.is_built else "names"] for item in functions},
         "precisions": [arguments.of(suffix, kind) for suffix, kind in (("f64", "double"), ("f32", "float"))],
         "ctypes": arguments.ctypes(3),
         "product_ctypes": arguments.ctypes(2),
@@ -131,86 +141,57 @@ def _values(
             {**check, "ends": [_spelled(end, *ends) for end in check["ends"]]} for check in checks
         ],
         "tests": {check["test"] for check in checks},
-        "argument_names": [*(f"{array}_block" for array in checked), *sizes],
+        "argument_names": [*(f"{array}_block" for array in checked), *arguments.sizes],
         "argument_blocks": [
             *(f"const double *{array}_block" for array in checked),
-            *(f"ptrdiff_t {size}" for size in sizes),
+            *(f"ptrdiff_t {size}" for size in arguments.sizes),
         ],
         "branches": _branches(by_name),
         "hessian_arguments": by_name["hessian"]["arguments"],
         "product_arguments": by_name.get("hessian_vector_product", {}).get("arguments"),
-        "most_kept_entries": max(len(item["kept_entries"]) for item in functions),
+        "most_kept_entries": max(
+            *(len(item["kept_entries"]) for item in functions), *(item.doubles_kept for item in wide.samples)
+        ),
         "most_kept_rows": max(len(item["kept_rows"]) for item in functions),
-        "is_ours": compiled.isdisjoint(_OF_LIBRARIES),
+        "is_ours": _OF_LIBRARIES.isdisjoint({*compiled, *wide.operations("pair"), *wide.operations("extended")}),
     }
     return values
 
 
-class _Arguments:
-    """The arguments of the public functions, in order."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.has_axis, self.label = values["has_axis"], values["label"]
-        self.extras = [item["argument"] for item in values["extras"]]
-        self.parameters = [item["argument"] for item in values["parameters"]]
-
-    def of(self, suffix: str, kind: str) -> dict[str, Any]:
-        """Both functions' arguments in C for a type of numbers."""
-        given = ["ptrdiff_t samples", *(["ptrdiff_t entries"] if self.has_axis else [])]
-        given += ["const int64_t *y_true" if self.label else f"const {kind} *y_true", f"const {kind} *y_pred"]
-        for name in self.extras:
-            given += [f"const {kind} *{name}", f"ptrdiff_t {name}_count"]
-        given += [f"double {name}" for name in self.parameters]
-        given += [f"const {kind} *sample_weight", "int reduction"]
-        results = [f"{kind} *value", f"{kind} *gradient", f"{kind} *hessian", "int workers"]
-        product = [f"const {kind} *vector", f"{kind} *product", "int workers"]
-        return {
-            "suffix": suffix,
-            "type": kind,
-            "arguments": [*given, *results],
-            "product_arguments": [*given, *product],
-        }
-
-    def fields(self) -> list[str]:
-        """The arguments that are kept as they are given."""
-        extras = [name for item in self.extras for name in (item, f"{item}_count")]
-        entries = ["entries"] if self.has_axis else []
-        return ["samples", *entries, "y_true", "y_pred", *extras, *self.parameters, "sample_weight"]
-
-    def ctypes(self, results: int) -> list[str]:
-        """The types of the arguments for Python."""
-        given = ["_SIZE"] * (2 if self.has_axis else 1) + ["_ARRAY"] * 2 + ["_ARRAY", "_SIZE"] * len(self.extras)
-        given += ["_NUMBER"] * len(self.parameters) + ["_ARRAY", "_CHOICE"]
-        return [*given, *["_ARRAY"] * results, "_CHOICE"]
-
-
-def _function(name: str, loops: Loops, values: Mapping[str, Any], arguments: _Arguments) -> dict[str, Any]:
+def _function(
+    name: str, loops: Loops, widening: Widening, values: Mapping[str, Any], shown: _InTarget
+) -> dict[str, Any]:
     """A kernel as the templates show it: its parameters in C, and the arguments that it is called with."""
-    has_axis = values["has_axis"]
-    every = ("y_true", "y_pred", *(["vector"] if has_axis else []), *arguments.extras)
-    arrays = [item for item in every if item in loops.inputs or not has_axis]  # without an axis, kernels check all
-    numbers = [item for item in arguments.parameters if item in loops.inputs]
-    outputs = _KERNELS[name]
-    sizes = ["rows", "entries"] if has_axis else ["count"]
+    arguments = shown.arguments
+    has_axis, sizes, outputs = values["has_axis"], arguments.sizes, _KERNELS[name]
+    arrays = arguments.arrays_in(widening.inputs)
+    if not has_axis:  # kernels check all
+        arrays = ["y_true", "y_pred", *arguments.extras]
+    numbers = arguments.numbers_in(widening.inputs)
     places = {"hessian_vector_product": "gradient_block"}
-    kept = ["kept"] if loops.kept_entries or loops.kept_rows else []
-    shown = ["stable" if output == "value" else output for output in outputs]
+    kept = ["kept"] if widening.keeps else []
+    formulas = ["stable" if output == "value" else output for output in outputs]
     blocks = [f"{item}_block" for item in outputs]
+    names = [*sizes, *(f"{item}_block" for item in arrays), *numbers, *blocks]
+    is_looped = not widening.parts and widening.whole is None
     return {
         "name": name,
         "title": TITLES[name],
-        "latex": [values["latex"][output] for output in shown if output in values["latex"]],
+        "latex": [values["latex"][output] for output in formulas if output in values["latex"]],
         "outputs": list(outputs),
         "arrays": arrays,
-        "names": [*(sizes if has_axis else []), *(f"{item}_block" for item in arrays), *numbers, *blocks],
+        "names": names if has_axis else names[1:],
         "run_names": [
             *("y_true", "y_pred", *arguments.extras),
             *(["vector"] if "vector" in loops.inputs else []),
             *(*arguments.parameters, "weight", "factor", *outputs, "sums", "first", "last"),
         ],
+        "parts": widening.parts,
+        "whole": None if widening.whole is None else shown.sample(widening.whole),
+        "mendings": list(map(shown.mending, widening.mendings)),
         "passes": loops.passes,
-        "kept_entries": loops.kept_entries,
-        "kept_rows": loops.kept_rows,
+        "kept_entries": loops.kept_entries if is_looped else (),
+        "kept_rows": loops.kept_rows if is_looped else (),
         "parameters": [
             *(f"ptrdiff_t {item}" for item in sizes),
             *(f"const double *restrict {item}_block" for item in arrays),
@@ -218,6 +199,7 @@ def _function(name: str, loops: Loops, values: Mapping[str, Any], arguments: _Ar
             *(f"double *restrict {item}_block" for item in outputs),
             *(f"double *restrict {item}" for item in kept),
         ],
+        "own_names": [*names, *kept],
         "arguments": [
             *sizes,
             *(f"{item}_block" for item in arrays),
@@ -226,6 +208,85 @@ def _function(name: str, loops: Loops, values: Mapping[str, Any], arguments: _Ar
             *kept,
         ],
     }
+
+
+class _InTarget:
+    """Functions of wide numbers as the templates of a target show them."""
+
+    def __init__(self, arguments: Arguments, target: Target) -> None:
+        self.arguments = arguments
+        self.has_axis = arguments.has_axis
+        self.is_c = target.is_built
+        self.private = "" if self.is_c else "_"
+
+    def sample(self, sample: Sample) -> dict[str, Any]:
+        """A function of one sample."""
+        kind, has_axis = sample.kind, self.has_axis
+        sizes = ["rows", "entries", "row"] if has_axis else []
+        blocks = [f"{item}_block" if has_axis else item for item in sample.arrays]
+        places = [*([f"{sample.output}_block"] if has_axis else []), *self._kept(sample)]
+        number, array = kind.capitalize(), "const double *restrict" if has_axis else kind.capitalize()
+        return {
+            "name": sample.name,
+            "title": sample.title,
+            "kind": kind,
+            "output": sample.output,
+            "passes": sample.loops.passes,
+            "kept_entries": sample.loops.kept_entries,
+            "of_rows": [item for item in sample.arrays if item in self.arguments.per_row],
+            "labels": ["y_true"] if self.arguments.label else [],
+            "names": [*sizes, *blocks, *sample.numbers, *places],
+            "parameters": [
+                *(f"ptrdiff_t {item}" for item in sizes),
+                *(f"{array} {item}" for item in blocks),
+                *(f"{number} {item}" for item in sample.numbers),
+                *(f"double *restrict {item}" for item in places),
+            ],
+            "arguments": [
+                *sizes,
+                *(item if has_axis else f"{self.private}{kind}({item}_block[i])" for item in blocks),
+                *(f"{self.private}{kind}({item})" for item in sample.numbers),
+                *places,
+            ],
+        }
+
+    def _kept(self, sample: Sample) -> list[str]:
+        """The memory that a function is given in C."""
+        return ["kept"] if self.is_c and sample.keeps else []
+
+    def mending(self, mending: Mending) -> dict[str, Any]:
+        """The function that has samples in doubt computed anew."""
+        sizes = self.arguments.sizes if self.is_c or self.has_axis else []
+        places = [f"{mending.output}_block", *self._kept(mending.sample)]
+        of_all = ["always"] if mending.of_parameters else []
+        at = "entry * rows + row" if self.has_axis else "i"
+        return {
+            "name": f"mend_{mending.output}",
+            "output": mending.output,
+            "sample": self.sample(mending.sample),
+            "of_parameters": [self._in_doubt(test, test.array) for test in mending.of_parameters],
+            "of_rows": [*of_all, *(self._in_doubt(test, f"{test.array}_block[row]") for test in mending.of_rows)],
+            "of_entries": [self._in_doubt(test, f"{test.array}_block[{at}]") for test in mending.of_entries],
+            "names": [*sizes, *(f"{item}_block" for item in mending.arrays), *mending.numbers, *places],
+            "parameters": [
+                *(f"ptrdiff_t {item}" for item in sizes),
+                *(f"const double *restrict {item}_block" for item in mending.arrays),
+                *(f"double {item}" for item in mending.numbers),
+                *(f"double *restrict {item}" for item in places),
+            ],
+        }
+
+    def _in_doubt(self, test: Test, number: str) -> str:
+        """The test that a number is in doubt."""
+        name = "is_doubtful_input" if test.is_input else "is_doubtful"
+        return f"{self.private}{name}({number}, {self._bound(test.lower)}, {self._bound(test.upper)})"
+
+    def _bound(self, number: float) -> str:
+        """A bound as a reader takes it in: large and small powers of two as such."""
+        mantissa, exponent = math.frexp(number)
+        if mantissa == 0.5 and abs(exponent) > 20:
+            return f"0x1p{exponent - 1}" if self.is_c else f"2.0**{exponent - 1}"
+        return _spelled(number, *(_ENDS_IN_C if self.is_c else _ENDS_IN_PYTHON))
 
 
 def _branches(functions: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

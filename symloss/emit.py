@@ -320,13 +320,16 @@ class Emitter:
 
     def _constant(self, constant: Constant) -> tuple[str, int]:
         number = constant.number
-        if isinstance(number, float) and math.isinf(number):
-            return (self.target.infinity, CALL) if number > 0 else (f"-{self.target.infinity}", UNARY)
-        if self.target.inexact_constant and (isinstance(number, float) or float(number) != number):
-            rest = constant.rest if isinstance(number, float) else float(number - Fraction(float(number)))
+        if self.target.inexact_constant and not _is_infinite(number) and (rest := _rest_of(constant)) is not None:
             return self.target.inexact_constant.format(repr(float(number)), repr(rest)), CALL
+        text, binds = self._digits(number)
+        spelled = self.target.exact_constant.format(text)
+        return spelled, binds if spelled == text else CALL
+
+    def _digits(self, number: Fraction | float) -> tuple[str, int]:
         if isinstance(number, float):
-            return repr(number), UNARY if number < 0 else CALL
+            text = self.target.infinity if math.isinf(number) else repr(abs(number))
+            return (f"-{text}", UNARY) if number < 0 else (text, CALL)
         if number.denominator == 1:
             text = f"{float(number)!r}" if self.target.integers_as_floats else str(number.numerator)
             return text, UNARY if number < 0 else CALL
@@ -335,3 +338,15 @@ class Emitter:
         if self.target.integers_as_floats:
             return f"{float(number.numerator)!r} / {float(number.denominator)!r}", PRODUCT
         return f"{number.numerator} / {number.denominator}", PRODUCT
+
+
+def _is_infinite(number: Fraction | float) -> bool:
+    return isinstance(number, float) and math.isinf(number)
+
+
+def _rest_of(constant: Constant) -> float | None:
+    """What the nearest float lacks of a constant; None of a fraction that a float is."""
+    if isinstance(constant.number, float):
+        return constant.rest
+    rest = constant.number - Fraction(float(constant.number))
+    return float(rest) if rest else None

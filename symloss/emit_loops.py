@@ -89,9 +89,12 @@ class Loops:
     inputs: frozenset[str]
 
 
-def emit_loops(kernel: Kernel, target: Target, *outputs: str) -> Loops:
-    """The loops for the named outputs, which are written under their own names."""
-    return _Scheduler(_renamed(kernel, target), target, outputs).loops()
+def emit_loops(kernel: Kernel, target: Target, *outputs: str, of_one_sample: bool = False) -> Loops:
+    """The loops for the named outputs, which are written under their own names.
+
+    ``of_one_sample`` is for code in which what is kept per row has a name rather than an array.
+    """
+    return _Scheduler(_renamed(kernel, target), target, outputs, of_one_sample=of_one_sample).loops()
 
 
 def name_in(target: Target, name: str) -> str:
@@ -163,10 +166,11 @@ class _Typed(Emitter):
 class _Scheduler:
     """Places every value in a pass, then writes the passes, the last one first."""
 
-    def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...]) -> None:
+    def __init__(self, kernel: Kernel, target: Target, outputs: tuple[str, ...], *, of_one_sample: bool) -> None:
         self.kernel = kernel
         self.target = target
         self.outputs = outputs
+        self.of_one_sample = of_one_sample
         self.needed = kernel.needed_for(*outputs)
         self.known = self.target.operations.keys() | _REDUCTIONS.keys() | {"nearest_part", "missing_part"}
         self.ranks: dict[int, int] = {}
@@ -284,10 +288,15 @@ class _Scheduler:
         }
         kernel = replace(self.kernel, has_axis=True, values=tuple(part.values), outputs=outputs)
         emitter = _Typed(kernel, self.target, tuple(outputs))
-        emitter.taken |= self.taken - set(writes)
-        emitter.output_names = {place: name for place, name in emitter.output_names.items() if ":" not in name}
+        summed = set(gathered) if self.of_one_sample else set()  # names that lines may not have
+        emitter.taken |= self.taken - (set(writes) - summed)
+        emitter.output_names = {
+            place: name for place, name in emitter.output_names.items() if ":" not in name and name not in summed
+        }
         fixed, program = emitter.programs()
         self.taken |= emitter.fixed_lines  # in front of all loops of a function
+        if self.of_one_sample and rank == _ROW:
+            self.taken |= {line.name for line in program.lines}
         results = dict(zip(outputs, program.results, strict=True))
         made = []
         for name, position in writes.items():

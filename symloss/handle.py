@@ -14,7 +14,7 @@ from symloss import catalogue, certificates
 from symloss.declare import Loss
 from symloss.display import Notation
 from symloss.document import fragment
-from symloss.errors import DeclarationError, MissingFrameworkError
+from symloss.errors import DeclarationError, MissingFrameworkError, UnsupportedError
 from symloss.kinks import Kink
 from symloss.mathematics import study
 from symloss.measured import as_record, measured, texts
@@ -152,23 +152,31 @@ class Handle:
         plain = Provenance(self._origin, f"symloss.load({self._argument}).generate({target!r})", "none", (self.name,))
         return objective_text(self._mathematics, training_of(self._mathematics), find(target), plain)
 
-    def certified(self, points: int = 5000) -> Handle:
-        """The same loss as ``symloss certify`` makes it for NumPy: measured, and mended where floats are not enough.
+    def certified(self, points: int = 5000, target: str = "numpy") -> Handle:
+        """The same loss as ``symloss certify`` makes it for a target: measured, and mended where floats are not enough.
 
         What was found is in the docstring and METADATA of the module it generates. ``points`` are the samples per
-        function and dtype; this takes seconds, and a minute where nearly everything needs mending. Raises
-        UnsupportedError for a function that the arithmetic of the truth lacks.
+        function and dtype; this takes seconds, and a minute where nearly everything needs mending. numba computes in
+        the numbers that are chosen for C. Raises UnsupportedError for a target that has no measurement of its own,
+        and for a function that the arithmetic of the truth lacks; CompilerError for C where there is no compiler.
         """
         from symloss.choose import choose_for
         from symloss.verify.certificate import as_data, environment
         from symloss.verify.oracle import Oracle
 
+        spelling = find(target)
+        if spelling.library is not None or spelling.chosen_for:
+            reason = (
+                f"it computes in the numbers of {spelling.chosen_for}" if spelling.chosen_for else "it has no functions"
+            )
+            raise UnsupportedError(f"{target} has no numbers to choose: {reason}")
         oracle = Oracle(self.declaration)
         mathematics, siblings = self._mathematics, self._siblings
-        arithmetic, lines = choose_for(mathematics, siblings, "numpy", ("float64", "float32"), points, oracle)
-        found = {"environment": environment(oracle.numbers.name, "numpy"), "measured": as_data(list(lines))}
-        record = as_record(mathematics, siblings, "numpy", arithmetic, found)
-        return Handle(self.declaration, self.declared, self._origin, self._argument, {"numpy": {self.name: record}})
+        arithmetic, lines = choose_for(mathematics, siblings, target, ("float64", "float32"), points, oracle)
+        found = {"environment": environment(oracle.numbers.name, target), "measured": as_data(list(lines))}
+        made = as_record(mathematics, siblings, target, arithmetic, found)
+        record = {**self._record, target: {**self._record.get(target, {}), self.name: made}}
+        return Handle(self.declaration, self.declared, self._origin, self._argument, record)
 
     @cached_property
     def _siblings(self) -> list[Mathematics]:

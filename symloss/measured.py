@@ -28,11 +28,13 @@ class Measured:
 def measured(record: Record, mathematics: Mathematics, siblings: list[Mathematics], target: str) -> Measured:
     """Both for one target; a page shows what was found of the NumPy module."""
     code, name = "numpy" if target == "docs" else target, mathematics.loss.name
-    if name not in record.get(code, {}):
+    chosen_for = find(code).chosen_for or code
+    if not any(name in record.get(item, {}) for item in (code, chosen_for)):
         return Measured()
-    in_floats = certified_text(mathematics, siblings, code)
-    arithmetic = Arithmetic.from_data(certificates.arithmetic_for(record, code, name, in_floats))
-    text = in_floats if arithmetic.is_plain else certified_text(mathematics, siblings, code, arithmetic)
+    in_floats = certified_text(mathematics, siblings, chosen_for)
+    arithmetic = Arithmetic.from_data(certificates.arithmetic_for(record, chosen_for, name, in_floats))
+    is_known = arithmetic.is_plain and chosen_for == code
+    text = in_floats if is_known else certified_text(mathematics, siblings, code, arithmetic)
     return Measured(arithmetic, certificates.found_for(record, code, name, text))
 
 
@@ -54,11 +56,11 @@ def _unmeasured(arithmetic: Arithmetic) -> Provenance:
     return Provenance("", "", "", (), None, arithmetic)
 
 
-def bare_text(
-    mathematics: Mathematics, siblings: list[Mathematics], target: str, arithmetic: Arithmetic = FLOATS
-) -> str:
-    """A module that runs, without where it comes from and how it was measured."""
-    return module_text(mathematics, find(target), _unmeasured(arithmetic), siblings)
+def bare_texts(
+    mathematics: Mathematics, siblings: list[Mathematics], target: Target, arithmetic: Arithmetic = FLOATS
+) -> dict[str, str]:
+    """The files of a module that runs, without where it comes from and how it was measured."""
+    return texts(mathematics, target, _unmeasured(arithmetic), siblings)
 
 
 def texts(
@@ -79,7 +81,7 @@ def as_record(
 ) -> Record:
     """What is kept of a measurement: to which code it belongs, and the arithmetic that makes that code."""
     kept = {"code": certificates.code_hash(certified_text(mathematics, siblings, target, arithmetic)), **found}
-    if not arithmetic.is_plain:
+    if not arithmetic.is_plain and not find(target).chosen_for:
         kept["in_floats"] = certificates.code_hash(certified_text(mathematics, siblings, target))
         kept["arithmetic"] = arithmetic.as_data()
     return kept

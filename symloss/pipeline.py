@@ -16,7 +16,7 @@ source are fresh, which their headers tell.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import chain
 from pathlib import Path
@@ -570,8 +570,8 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
     form = _form_named(name, source)
     oracle = Oracle(form)
     module = open_module(form, target, out / target / f"{name}.py")
-    # Sorts, pairs and contractions are computed in floats alone, and so is everything in loops.
-    if mend and not _is_over_places(form) and target not in LOOP_TARGETS:
+    # Sorts, pairs of places and contractions are computed in floats alone.
+    if mend and not _is_over_places(form) and not SPELLINGS[target].chosen_for:
         return _mended(form, source, target, dtypes, points, oracle)
     lines = tuple(measure(form, module, list(dtypes), points, oracle))
     return Examined(name, target, lines, environment(oracle.numbers.name, target), FLOATS)
@@ -640,19 +640,31 @@ def store(examined: Iterable[Examined], names: Iterable[str], out: Path) -> list
     stored = []
     for source in sources(names):
         path = certificates.path_of(out, source.path.stem)
-        record = certificates.read(_record_path(source, out))
+        record, before = (certificates.read(_record_path(source, out)) for _ in range(2))
         for loss in source.losses():
             studied = [_study(form) for form in loss.generated_forms()]
             for mathematics in studied:
                 for target in CODE_TARGETS:
                     found = by_name.get((mathematics.loss.name, target))
                     if found is not None:
-                        record.setdefault(target, {})[found.loss] = _as_record(found, mathematics, studied)
+                        kept = _as_record(_in_its_numbers(found, before, mathematics, studied), mathematics, studied)
+                        record.setdefault(target, {})[found.loss] = kept
         certificates.write(path, record)
         stored.append(path)
         present = tuple(target for target in TARGETS if (out / target).is_dir())
         generate([source.argument if source.in_catalogue else str(source.path)], present, out)
     return stored
+
+
+def _in_its_numbers(
+    found: Examined, record: certificates.Record, mathematics: Mathematics, siblings: list[Mathematics]
+) -> Examined:
+    """What was measured, with the arithmetic of its module, where another target's measurement had chosen that."""
+    from symloss.measured import measured
+
+    if not SPELLINGS[found.target].chosen_for:
+        return found
+    return replace(found, arithmetic=measured(record, mathematics, siblings, found.target).arithmetic)
 
 
 def _study(form: Loss) -> Mathematics:

@@ -31,6 +31,8 @@ STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror")
 # One of every kind: a parameter, signs, weights per row, labels, a simplex, cumulative sums, products in two parts.
 KINDS = ["huber", "hinge", "laplace_nll", "binary_crossentropy_logits", "sparse_categorical_crossentropy_logits"]
 KINDS += ["hellinger", "wasserstein_1d_histogram", "cosine_similarity", "listnet_softmax"]
+# Powers and pairs per sample, extended numbers per sample, and both of rows.
+KINDS += ["focal_binary", "student_t_nll", "dice"]
 runner = CliRunner()
 
 
@@ -150,7 +152,9 @@ def functions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("functions")
     text = "#include <float.h>\n#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n"
     text += "#define INLINE static inline __attribute__((unused))\n"
-    text += render("c/mathematics.jinja", operations=set(FUNCTIONS))
+    text += render("c/mathematics.jinja", operations={*FUNCTIONS, "power"})
+    text += "void all_powers(ptrdiff_t count, const double *x, const double *y, double *powers)\n"
+    text += "{ for (ptrdiff_t i = 0; i < count; i++) powers[i] = power_of(x[i], y[i]); }\n"
     for name, (function, *_) in FUNCTIONS.items():
         text += f"void all_{name}(ptrdiff_t count, const double *x, double *y)\n"
         text += f"{{ for (ptrdiff_t i = 0; i < count; i++) y[i] = {function}(x[i]); }}\n"
@@ -191,6 +195,37 @@ def test_own_functions_at_the_ends_of_the_floats(name, functions):
     with np.errstate(all="ignore"):
         expected = getattr(np, name)(x)
     np.testing.assert_allclose(y, expected, rtol=1e-15, atol=5e-324)
+
+
+def powers(functions, x, y):
+    """What the own function makes of pairs of numbers."""
+    x, y = np.ascontiguousarray(x, float), np.ascontiguousarray(y, float)
+    found = np.empty_like(x)
+    pointers = [ctypes.c_void_p(item.ctypes.data) for item in (x, y, found)]
+    functions.all_powers(ctypes.c_ssize_t(x.size), *pointers)
+    return found
+
+
+@pytest.mark.parametrize(("spread", "most"), [(1, 1), (0.01, 1000), (20, 10), (200, 3), (1e-8, 1e9), (3, 0.01)])
+def test_powers_keep_their_ulps(functions, spread, most):
+    """Against 60 digits: bases near 1 and far from it, exponents that fill the range of floats."""
+    rng = np.random.default_rng(6)
+    x, y = np.exp(rng.normal(size=3000).clip(-3, 3) * spread), rng.normal(size=3000) * most
+    with mpmath.workdps(60):
+        for base, exponent, got in zip(x.tolist(), y.tolist(), powers(functions, x, y).tolist(), strict=True):
+            truth = mpmath.mpf(base) ** mpmath.mpf(exponent)
+            if mpmath.mpf(2) ** -1022 < truth < mpmath.mpf(2) ** 1023:
+                error = abs(mpmath.mpf(got) - truth) / mpmath.mpf(np.spacing(float(truth)))
+                assert error <= 2, (base, exponent, got, float(error))
+
+
+def test_powers_at_the_ends_of_the_floats(functions):
+    """What C's library returns: zeros, infinities, and negative bases with whole, odd and even exponents."""
+    numbers = [*ENDS, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 2.5, -2.5, 1 / 3, 2.0**53, -(2.0**53), 2.0**52 + 1, 1e300]
+    x, y = map(np.array, zip(*((base, exponent) for base in numbers for exponent in numbers), strict=True))
+    with np.errstate(all="ignore"):
+        expected = np.where((x == 1) & np.isnan(y), np.nan, np.power(x, y))  # no exponent, no power
+    np.testing.assert_allclose(powers(functions, x, y), expected, rtol=4e-16, atol=5e-324)
 
 
 # -- against the NumPy modules ---------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from symloss import Interval, Loss, Parameter, y_pred, y_true
 from symloss.arithmetic import FLOATS, Arithmetic, Doubt, extended_kernel, pair_kernel
 from symloss.kernel import Apply
 from symloss.mathematics import study
-from symloss.measured import bare_text
+from symloss.measured import bare_texts
+from symloss.targets import find
 from symloss.templating import render
 from symloss.verify.modules import load as load_module
 from tests.conftest import GENERATED
@@ -80,32 +81,33 @@ def exact(number, place):
     return mpmath.ldexp(mpf(float(number.high[place])) + mpf(float(number.low[place])), int(number.exponent[place]))
 
 
-@pytest.mark.parametrize(
-    ("name", "truth", "low", "high", "positive", "bits"),
-    [
-        ("exp", mpmath.exp, -200, 10, False, 95),
-        ("exp", mpmath.exp, 10, 25, False, 80),
-        ("expm1", mpmath.expm1, -200, 9, False, 95),
-        ("log", mpmath.log, -5000, 5000, True, 100),
-        ("log1p", mpmath.log1p, -5000, 5000, True, 100),
-        ("sqrt", mpmath.sqrt, -5000, 5000, True, 104),
-        ("sinh", mpmath.sinh, -100, 9, False, 95),
-        ("cosh", mpmath.cosh, -100, 9, False, 95),
-        ("tanh", mpmath.tanh, -100, 12, False, 100),
-        ("sin", mpmath.sin, -100, 12, False, 85),
-        ("cos", mpmath.cos, -100, 12, False, 85),
-        ("tan", mpmath.tan, -100, 12, False, 85),
-        ("arcsin", mpmath.asin, -100, 1, False, 100),
-        ("arccos", mpmath.acos, -40, 1, False, 100),
-        ("arctan", mpmath.atan, -2000, 2000, False, 100),
-        ("erf", mpmath.erf, -2000, 4, False, 52),
-        ("erfc", mpmath.erfc, -20, 8, False, 51),
-        ("log_gamma", mpmath.loggamma, -100, 1500, True, 90),
-        ("digamma", lambda x: mpmath.psi(0, x), -1000, 1500, True, 90),
-        ("trigamma", lambda x: mpmath.psi(1, x), -1000, 1500, True, 100),
-        ("tetragamma", lambda x: mpmath.psi(2, x), -300, 1500, True, 100),
-    ],
-)
+# What is computed, by what of mpmath it is checked, between which powers of two, and to how many bits.
+CASES = [
+    ("exp", mpmath.exp, -200, 10, False, 95),
+    ("exp", mpmath.exp, 10, 25, False, 80),
+    ("expm1", mpmath.expm1, -200, 9, False, 95),
+    ("log", mpmath.log, -5000, 5000, True, 100),
+    ("log1p", mpmath.log1p, -5000, 5000, True, 100),
+    ("sqrt", mpmath.sqrt, -5000, 5000, True, 104),
+    ("sinh", mpmath.sinh, -100, 9, False, 95),
+    ("cosh", mpmath.cosh, -100, 9, False, 95),
+    ("tanh", mpmath.tanh, -100, 12, False, 100),
+    ("sin", mpmath.sin, -100, 12, False, 85),
+    ("cos", mpmath.cos, -100, 12, False, 85),
+    ("tan", mpmath.tan, -100, 12, False, 85),
+    ("arcsin", mpmath.asin, -100, 1, False, 100),
+    ("arccos", mpmath.acos, -40, 1, False, 100),
+    ("arctan", mpmath.atan, -2000, 2000, False, 100),
+    ("erf", mpmath.erf, -2000, 4, False, 52),
+    ("erfc", mpmath.erfc, -20, 8, False, 51),
+    ("log_gamma", mpmath.loggamma, -100, 1500, True, 90),
+    ("digamma", lambda x: mpmath.psi(0, x), -1000, 1500, True, 90),
+    ("trigamma", lambda x: mpmath.psi(1, x), -1000, 1500, True, 100),
+    ("tetragamma", lambda x: mpmath.psi(2, x), -300, 1500, True, 100),
+]
+
+
+@pytest.mark.parametrize(("name", "truth", "low", "high", "positive", "bits"), CASES)
 def test_functions_of_extended_numbers(numbers, name, truth, low, high, positive, bits):
     """So many bits are right, at every size."""
     x = extended(numbers, low, high, positive=positive)
@@ -221,7 +223,7 @@ def test_irrational_constants_have_twice_the_digits(arithmetic, tmp_path):
     loss = Loss(name="circle", summary="Tried.", expression=sympy.pi * (y_pred - y_true) ** 2)
     mathematics = study(loss)
     path = tmp_path / "circle.py"
-    path.write_text(bare_text(mathematics, [mathematics], "numpy", arithmetic))
+    path.write_text(bare_texts(mathematics, [mathematics], find("numpy"), arithmetic)[".py"])
     radii = np.random.default_rng(3).uniform(-1, 1, 200)
     found = load_module(path).loss(np.zeros(200), radii, reduction="none")
     mpmath.mp.prec = 200

@@ -13,8 +13,9 @@ import symloss
 from symloss import ExtraInput, Interval, Loss, Parameter, SymlossError, y_pred, y_true
 from symloss.arithmetic import FLOATS, Arithmetic, Doubt
 from symloss.mathematics import study
-from symloss.measured import bare_text
+from symloss.measured import bare_texts
 from symloss.modules import imported
+from symloss.targets import find
 from tests.conftest import GENERATED
 
 Y_TRUE, Y_PRED = np.array([1.0, 2.0]), np.array([0.5, 3.0])
@@ -122,11 +123,13 @@ def test_what_entries_need_apart_takes_no_name_of_a_parameter(name):
         for chosen in ("other_name", name):
             loss = _near_a_zero(chosen)
             mathematics = study(loss)
-            module = imported(bare_text(mathematics, [mathematics], "numpy", arithmetic), f"tried_{chosen}")
+            module = imported(
+                bare_texts(mathematics, [mathematics], find("numpy"), arithmetic)[".py"], f"tried_{chosen}"
+            )
             given = {chosen: 3.0}
             results.append([module.loss(counts, scores, **given), module.gradient(counts, scores, **given)])
             results[-1] += module.loss_and_gradient(counts, scores, **given)
             results[-1] += module.gradient_and_hessian(counts, scores, **given)
-        assert ".nonzero()" in bare_text(mathematics, [mathematics], "numpy", arithmetic)
+        assert ".nonzero()" in bare_texts(mathematics, [mathematics], find("numpy"), arithmetic)[".py"]
         for one, other in zip(*results, strict=True):
             np.testing.assert_array_equal(one, other)

@@ -5,8 +5,9 @@ from sympy import cosh, exp, log, sqrt
 
 from symloss import Loss, y_pred, y_true
 from symloss.mathematics import study
-from symloss.measured import bare_text
+from symloss.measured import bare_texts
 from symloss.stable_forms import FORMS
+from symloss.targets import find
 from tests.conftest import GENERATED
 
 residual = y_pred - y_true
@@ -31,7 +32,7 @@ def kernel_lines(text, name):
 def test_a_stable_form_says_what_it_avoids(expression, avoided, target):
     """Above the line that computes it, and not again below."""
     mathematics = study(Loss(name="typed", summary="Typed.", expression=expression))
-    text = bare_text(mathematics, [mathematics], target)
+    text = bare_texts(mathematics, [mathematics], find(target))[".py"]
     notes = [line for line in kernel_lines(text, "value") if line.startswith(STABLE)]
     assert sum(avoided in note for note in notes) == 1, notes
     assert all(note.endswith(".") for note in notes)

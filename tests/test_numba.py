@@ -13,9 +13,10 @@ from tests.conftest import GENERATED, load, load_file
 from tests.test_c import NAMES, WRONG, results, samples
 from tests.test_user_losses import LOSSES as TYPED
 
-# A parameter, exponentials and logarithms, inputs per sample, labels, products in two parts, cumulative sums.
+# A parameter, exponentials and logarithms, inputs per sample, labels, products in two parts, cumulative sums, powers,
+# pairs and extended numbers.
 KINDS = ["huber", "binary_crossentropy_logits", "laplace_nll", "sparse_categorical_crossentropy_logits"]
-KINDS += ["cosine_similarity", "wasserstein_1d_histogram"]
+KINDS += ["cosine_similarity", "wasserstein_1d_histogram", "focal_binary", "student_t_nll", "dice"]
 
 
 def module_of(name):

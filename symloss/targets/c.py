@@ -1,6 +1,6 @@
 """C's spelling of the kernel: C99, and functions that the templates write out."""
 
-from symloss.targets.target import ARITHMETIC, UNARY, Spelling, Target, calls
+from symloss.targets.target import ARITHMETIC, UNARY, Spelling, Target, calls, wide_calls
 
 _WORDS = frozenset(
     """
@@ -17,7 +17,8 @@ _OF_KERNELS = frozenset(
     acos asin atan ceil copysign cos cosh erf erfc exp expm1 fabs floor fmax fmin lgamma log log1p pow round sin sinh
     sqrt tan tanh trunc gamma j0 j1 jn y0 y1 yn signgam
     clip exponential_of exponential_minus_one logarithm_of logarithm_of_one_plus hyperbolic_tangent hyperbolic_sine
-    hyperbolic_cosine larger_of smaller_of sign_of sum_error product_error binade accumulate conclude sum_up
+    hyperbolic_cosine power_of larger_of smaller_of sign_of sum_error product_error binade accumulate conclude sum_up
+    pair extended doubtful always is_doubtful is_doubtful_input step FARTHEST NOTHING LOG_2 HALF_PI BERNOULLI
     sum_up_from_the_end digamma trigamma tetragamma polynomial DIGAMMA DIGAMMA_FAR TRIGAMMA_FAR TETRAGAMMA_FAR
     """.split()  # noqa: SIM905
 )
@@ -28,6 +29,36 @@ _OF_FUNCTIONS = frozenset(
     value gradient hessian hessian_vector_product size_t ptrdiff_t int64_t uint64_t uintptr_t float_t double_t
     """.split()  # noqa: SIM905
 )
+
+_FLAGS = {
+    **{name: ARITHMETIC[name] for name in ("logical_and", "logical_or")},
+    "logical_not": Spelling("is_not({0})"),
+    "is_label": Spelling("equals((double)entry, {1})"),
+}
+
+
+def _of_wide_numbers(kind: str, **others: Spelling) -> Target:
+    """The spelling for numbers of twice the digits: functions throughout."""
+    return Target(
+        name="c",
+        in_loops=True,
+        reserved=_WORDS | _OF_KERNELS,
+        beside_arguments=_OF_FUNCTIONS,
+        operations={
+            **_FLAGS,
+            **wide_calls(f"{kind}_"),
+            "axis_size": Spelling(f"{kind}((double)entries)"),
+            **others,
+        },
+        exact_constant=f"{kind}({{0}})",
+        inexact_constant=f"{kind}_of_parts({{0}}, {{1}})",
+        integers_as_floats=True,
+        infinity="INFINITY",
+    )
+
+
+_PAIRS = _of_wide_numbers("pair", binade=Spelling("pair_binade({0})"), smallest_normal=Spelling("pair(DBL_MIN)"))
+_EXTENDED = _of_wide_numbers("extended")
 
 C = Target(
     name="c",
@@ -41,7 +72,7 @@ C = Target(
         **ARITHMETIC,
         **calls(
             "",
-            power="pow({0}, {1})",
+            power="power_of({0}, {1})",
             absolute="fabs({0})",
             sign="sign_of({0})",
             maximum="larger_of({0}, {1})",
@@ -75,10 +106,9 @@ C = Target(
         "less_equal": Spelling("at_most({0}, {1})"),
         "equal": Spelling("equals({0}, {1})"),
         "not_equal": Spelling("differs({0}, {1})"),
-        "logical_not": Spelling("is_not({0})"),
+        **_FLAGS,
         "select": Spelling("where({0}, {1}, {2})"),
         "fill": Spelling("{0}", 0),
-        "is_label": Spelling("equals((double)entry, {1})"),
         "closeness": Spelling("0.5"),
         "smallest_normal": Spelling("DBL_MIN"),
         "axis_size": Spelling("(double)entries", UNARY),
@@ -86,4 +116,6 @@ C = Target(
     indicator="({0} ? 1.0 : 0.0)",
     integers_as_floats=True,
     infinity="INFINITY",
+    extended=_EXTENDED,
+    pairs=_PAIRS,
 )

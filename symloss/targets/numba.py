@@ -1,6 +1,6 @@
 """numba's spelling of the kernel: functions of one number, compiled into the loops that call them."""
 
-from symloss.targets.target import ARITHMETIC, COMPARISON, SUM, Spelling, Target, calls, compare
+from symloss.targets.target import ARITHMETIC, COMPARISON, SUM, Spelling, Target, calls, compare, wide_calls
 
 # What is declared in the scope of a kernel, or stands there for something else.
 _OF_KERNELS = frozenset(
@@ -14,9 +14,41 @@ _OF_FUNCTIONS = frozenset(
     """.split()  # noqa: SIM905
 )
 
+_FLAGS = {
+    **{name: ARITHMETIC[name] for name in ("logical_and", "logical_or")},
+    "logical_not": Spelling("not {0}", 0, (COMPARISON,)),
+    "is_label": Spelling("entry == {1}", compare("==").binds, (0, SUM)),
+}
+
+
+def _of_wide_numbers(kind: str, **others: Spelling) -> Target:
+    """The spelling for numbers of twice the digits, which are tuples: functions throughout."""
+    return Target(
+        name="numba",
+        in_loops=True,
+        reserved=_OF_KERNELS,
+        beside_arguments=_OF_FUNCTIONS,
+        operations={
+            **_FLAGS,
+            **wide_calls(f"_{kind}_"),
+            "axis_size": Spelling(f"_{kind}(float(entries))"),
+            **others,
+        },
+        exact_constant=f"_{kind}({{0}})",
+        inexact_constant=f"_{kind}_of_parts({{0}}, {{1}})",
+        integers_as_floats=True,
+        infinity="np.inf",
+    )
+
+
+_PAIRS = _of_wide_numbers("pair", binade=Spelling("_pair_binade({0})"), smallest_normal=Spelling("_pair(2.0**-1022)"))
+_EXTENDED = _of_wide_numbers("extended")
+
 NUMBA = Target(
     name="numba",
     files={".py": "module"},
+    certified="certified",
+    chosen_for="c",
     template_folders=("numpy", "compiled"),
     in_loops=True,
     reserved=_OF_KERNELS,
@@ -25,7 +57,6 @@ NUMBA = Target(
         **ARITHMETIC,
         **calls(
             "math.",
-            power="pow({0}, {1})",
             absolute="fabs({0})",
             sqrt="sqrt({0})",
             sin="sin({0})",
@@ -40,6 +71,7 @@ NUMBA = Target(
         ),
         **calls(
             "_",
+            power="power_of({0}, {1})",
             sign="sign_of({0})",
             maximum="larger({0}, {1})",
             minimum="smaller({0}, {1})",
@@ -59,11 +91,10 @@ NUMBA = Target(
             binade="binade_of({0})",
             select="where({0}, {1}, {2})",
         ),
-        "logical_not": Spelling("not {0}", 0, (COMPARISON,)),
+        **_FLAGS,
         "equal": compare("=="),
         "not_equal": compare("!="),
         "fill": Spelling("{0}", 0),
-        "is_label": Spelling("entry == {1}", compare("==").binds, (0, SUM)),
         "closeness": Spelling("0.5"),
         "smallest_normal": Spelling("2.0**-1022"),
         "axis_size": Spelling("float(entries)"),
@@ -71,4 +102,6 @@ NUMBA = Target(
     indicator="_where({0}, 1.0, 0.0)",
     integers_as_floats=True,
     infinity="np.inf",
+    extended=_EXTENDED,
+    pairs=_PAIRS,
 )

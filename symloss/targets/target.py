@@ -85,6 +85,7 @@ class Target:
     """One emission target. ``operations`` must spell what a kernel uses, else generation fails and says so.
 
     ``selected_constant`` spells a constant as an operand of ``select``, where some frameworks need its dtype;
+    ``exact_constant`` one that a float is, where the target computes in other numbers;
     ``reciprocal`` a division of what was divided before, where a compiler would merge the two divisors into one product
     that leaves the floats; ``inexact_constant`` a number that no float is, from the nearest float and what that lacks;
     ``joins_rows`` tells whether its templates have ``_row_by_row``, for intermediates of more dimensions than inputs;
@@ -94,6 +95,7 @@ class Target:
     and arguments that are not ``beside_arguments`` either; ``template_folders`` are those of other targets that its
     templates use; ``files`` are the endings of the files of a loss, and their templates; ``certified`` is the template
     of what a certificate is of: all that computes, not what checks arguments, weights and sums around it;
+    ``chosen_for`` is the target whose measurement chooses the numbers of this one, which computes the same steps;
     ``library`` is what its modules must know of a boosting library, where they are objectives rather than functions.
     """
 
@@ -103,6 +105,7 @@ class Target:
     selected_constant: str = "{0}"
     integers_as_floats: bool = False
     reciprocal: str = ""
+    exact_constant: str = "{0}"
     inexact_constant: str = ""
     new_dimension: str = "np.newaxis"
     infinity: str = "np.inf"
@@ -116,6 +119,7 @@ class Target:
     in_loops: bool = False
     template_folders: tuple[str, ...] = ()
     certified: str = "module"
+    chosen_for: str = ""
     files: Mapping[str, str] = field(default_factory=lambda: {".py": "module"})
 
     @property
@@ -145,6 +149,24 @@ MIRRORED: Mapping[str, Spelling] = {"less": compare(">"), "less_equal": compare(
 def calls(prefix: str, **names: str) -> dict[str, Spelling]:
     """Plain function calls: ``calls("np.", absolute="abs")`` spells absolute as ``np.abs({0})``."""
     return {operation: Spelling(f"{prefix}{name}") for operation, name in names.items()}
+
+
+def wide_calls(prefix: str) -> dict[str, Spelling]:
+    """The operations on numbers of twice the digits as functions of a language without operators of its own."""
+    words = {"add": "sum", "subtract": "difference", "multiply": "product", "divide": "quotient", "negate": "opposite"}
+    words |= {"less": "less_than", "less_equal": "at_most", "equal": "equals", "not_equal": "differs"}
+    names = (
+        *("absolute", "select", "power", "maximum", "minimum", "sign", "sqrt", "exp", "expm1", "log", "log1p"),
+        *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "erf", "erfc"),
+        *("lgamma", "digamma", "trigamma", "tetragamma", "nearest_part", "missing_part"),
+    )
+    words |= {name: name for name in names} | {"select": "where"}
+    places = [", ".join(f"{{{place}}}" for place in range(OPERATIONS[name].arity)) for name in words]
+    return {
+        **{name: Spelling(f"{prefix}{word}({of})") for (name, word), of in zip(words.items(), places, strict=True)},
+        "clip": Spelling(f"{prefix}minimum({prefix}maximum({{0}}, {{1}}), {{2}})"),
+        "fill": Spelling("{0}", 0),
+    }
 
 
 def in_sorted_order() -> dict[str, Spelling]:
