@@ -14,6 +14,7 @@ from symloss.declare import Delta, Index, Loss, Node, Signs, unit
 from symloss.declare.axes import multiplied_out
 
 _LARGEST_FRACTION = 60  # operations; together() explodes on larger ones
+_MOST_DIVISORS = 5  # and on sums with more
 
 _LARGEST_QUOTIENT = 120
 
@@ -108,10 +109,19 @@ def shorter_fraction(expression: Expr) -> Expr:
     """
     if not isinstance(expression, sympy.Add) or sympy.count_ops(expression) > _LARGEST_FRACTION:
         return expression
+    if has_many_divisors(expression):
+        return expression
     if expression.has(sympy.Piecewise, magnitude, sympy.Function, Node):
         return _common_factor(expression)
     factored = sympy.factor(sympy.together(expression))
     return factored if sympy.count_ops(factored) <= sympy.count_ops(expression) else expression
+
+
+def has_many_divisors(expression: Expr) -> bool:
+    """Whether to multiply the divisors of a sum with each other would make it explode."""
+    divisors = {item.args[1] for item in expression.atoms(over)}
+    divisors |= {item.base for item in expression.atoms(sympy.Pow) if item.exp.could_extract_minus_sign()}
+    return sum(isinstance(item, sympy.Add) for item in divisors) > _MOST_DIVISORS
 
 
 def _much_shorter_quotient(expression: Expr) -> Expr:
@@ -119,7 +129,7 @@ def _much_shorter_quotient(expression: Expr) -> Expr:
 
     ``log(p/m) + 1 - p/(p + y) - y/(p + y)``, which derivatives of divergences are full of, is a logarithm.
     """
-    if not expression.has(over) or sympy.count_ops(expression) > _LARGEST_QUOTIENT:
+    if not expression.has(over) or sympy.count_ops(expression) > _LARGEST_QUOTIENT or has_many_divisors(expression):
         return expression
     plain = expression.replace(
         lambda node: isinstance(node, over) and bool(node.args[1].is_positive), lambda node: node.args[0] / node.args[1]

@@ -13,6 +13,7 @@ from sympy import Expr
 from symloss.declare import Loss, clamp, map_elements
 from symloss.declare.axes import substitute
 from symloss.declare.checks import sample_points
+from symloss.simplify import has_many_divisors
 
 _DIGITS, _LITTLE = 30, 1e-15
 
@@ -39,7 +40,7 @@ def _with_definitions(loss: Loss, expression: Expr) -> Expr:
 
 def _solved(loss: Loss) -> Expr | None:
     expression = loss.full_expression.replace(clamp, lambda x, lower, upper: x)
-    if expression.has(sympy.Piecewise, sympy.Abs, sympy.Max, sympy.Min):
+    if expression.has(sympy.Piecewise, sympy.Abs, sympy.Max, sympy.Min) or has_many_divisors(expression):
         return None
     slope = expression.diff(loss.pred_symbol)
     if not (_looks_affine(slope, loss) and _is_affine(slope, loss)):
@@ -72,5 +73,6 @@ def _looks_affine(slope: Expr, loss: Loss) -> bool:
 
 def _is_affine(slope: Expr, loss: Loss) -> bool:
     """Whether the gradient is a polynomial of degree one in y_true."""
-    slope = sympy.expand(slope)
-    return bool(slope.is_polynomial(loss.true_symbol) and sympy.degree(slope, loss.true_symbol) == 1)
+    expanded = sympy.expand(slope)
+    change = sympy.expand(expanded.diff(loss.true_symbol))
+    return bool(expanded.is_polynomial(loss.true_symbol) and change != 0 and not change.has(loss.true_symbol))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -149,8 +150,7 @@ class Landscape:
             first = 1.0 if domain.contains(1.0) else _inside(domain)[0]
             choices.append([first, *(_inside(domain) if inputs else [])])
         items: list[Parameter | ExtraInput] = [*self.loss.parameters, *self.loss.extra_inputs]
-        grid = list(product(*(dict.fromkeys(values) for values in choices)))
-        for chosen in grid[:: max(1, len(grid) // _MOST_SETTINGS)]:
+        for chosen in _spread([list(dict.fromkeys(values)) for values in choices], _MOST_SETTINGS):
             yield {item.name: float(value) for item, value in zip(items, chosen, strict=True)}
 
     def points(self, setting: Mapping[str, float], *, far: bool = False) -> dict[str, Numbers]:
@@ -211,6 +211,22 @@ def _labels(loss: Loss) -> list[float]:
     domain = entries_of(loss.y_true)
     wanted = [0.0, 1.0, 0.5, -2.0, 7.0, 0.25, 300.0]
     return [label for label in wanted if domain.contains(label)] or _inside(domain)
+
+
+def _spread(choices: list[list[float]], most: int) -> Iterator[tuple[float, ...]]:
+    """All combinations, or so many of them in which every choice takes all its values; the first of each come first.
+
+    The parts of multiples of square roots of primes fill a cube evenly (Kuipers, Niederreiter 1974, theorem 1.6.3).
+    """
+    if math.prod(map(len, choices)) <= most:
+        yield from product(*choices)
+        return
+    steps = [math.sqrt(sympy.prime(place)) for place in range(1, len(choices) + 1)]
+    shares = [[place * step % 1 for step in steps] for place in range(most)]
+    chosen = [
+        tuple(values[int(share * len(values))] for values, share in zip(choices, row, strict=True)) for row in shares
+    ]
+    yield from dict.fromkeys(chosen)
 
 
 def _inside(domain: Interval) -> list[float]:

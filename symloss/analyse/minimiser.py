@@ -24,6 +24,7 @@ from symloss.display import Notation
 
 _CLAIM = "minimiser"
 _HALF = sympy.Rational(1, 2)
+_LARGEST = 150  # operations; simplify() takes minutes for larger formulas
 
 
 def minimiser(landscape: Landscape) -> Finding:
@@ -77,12 +78,11 @@ def _of_mean(landscape: Landscape, fixed: Mapping[Symbol, Expr]) -> Finding | No
     for statistic in _statistics(gradient, true):
         label = sympy.Dummy("t", real=True)
         linear = sympy.expand(gradient.xreplace({statistic: label}))
-        if linear.has(true) or not linear.is_polynomial(label) or sympy.degree(linear, label) != 1:
-            continue
         factor, rest = linear.coeff(label, 1), linear.coeff(label, 0)
-        best = sympy.simplify(-rest / factor)
-        said = _said(landscape, best, statistic) if best.has(pred) else None
-        if said is not None:
+        if linear.has(true) or factor == 0 or sympy.expand(linear - factor * label - rest) != 0:
+            continue
+        if _solves(rest, factor, statistic.xreplace({true: _inverse(landscape)}), pred):
+            said = _said(landscape, statistic)
             at = " at the default parameters" if fixed else ""
             return proved(_CLAIM, f"the gradient is affine in {statistic}{at}", said)
     return None
@@ -101,15 +101,26 @@ def _statistics(gradient: Expr, true: Symbol) -> list[Expr]:
     return [true, *sorted(functions, key=sympy.default_sort_key)]
 
 
-def _said(landscape: Landscape, best: Expr, statistic: Expr) -> str | None:
-    """The functional, where the mean of the statistic is the prediction or the same function of it."""
+def _solves(rest: Expr, factor: Expr, best: Expr, pred: Symbol) -> bool:
+    """Whether ``rest + factor T`` vanishes at the T that is said to be best, and that depends on the prediction."""
+    if not best.has(pred):
+        return False
+    gap = sympy.expand(rest + factor * best)
+    return bool(gap == 0 or (sympy.count_ops(gap) <= _LARGEST and sympy.simplify(rest / factor + best) == 0))
+
+
+def _inverse(landscape: Landscape) -> Expr:
+    """The prediction that a score stands for."""
+    inverse = landscape.loss.inverse_link
+    return landscape.loss.pred_symbol if inverse is None else _plain(landscape, inverse)
+
+
+def _said(landscape: Landscape, statistic: Expr) -> str:
+    """The functional of the label's distribution whose mean is the prediction, or a function of it."""
     loss = landscape.loss
-    inverse = loss.pred_symbol if loss.inverse_link is None else _plain(landscape, loss.inverse_link)
     link = (
         "" if loss.inverse_link is None or loss.link is None else f", on the scale of the inverse {loss.link.name} link"
     )
-    if sympy.simplify(best - statistic.xreplace({loss.true_symbol: inverse})) != 0:
-        return None
     if statistic == loss.true_symbol:
         return f"mean{link}"
     return f"the prediction whose {statistic.xreplace({loss.true_symbol: loss.pred_symbol})} is the mean of {statistic}"

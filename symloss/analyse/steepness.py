@@ -21,6 +21,7 @@ _GROWING = 1.01
 _NEAR = 1e100
 _BESIDE = 1e-7
 _STEEP = 1e6
+_MOST_GROWTHS = 4  # exponentials and logarithms, with more of which limit() takes minutes
 
 
 def is_lipschitz(landscape: Landscape) -> Finding:
@@ -130,6 +131,8 @@ def _candidates(landscape: Landscape, expression: Expr) -> Iterator[Expr]:
 def _limit(expression: Expr, score: Symbol, place: Expr) -> Expr:
     if place.is_finite:
         return expression.xreplace({score: place})
+    if len(expression.atoms(sympy.exp, sympy.log)) > _MOST_GROWTHS:
+        return sympy.nan
     try:
         return sympy.limit(expression, score, place)
     except (NotImplementedError, ValueError, TypeError):  # what SymPy raises where it knows no limit

@@ -167,16 +167,20 @@ def _softplus_minus_line(node: Expr) -> Expr | None:
     """``c softplus(x) - w x`` is ``w softplus(-x) + (c - w) softplus(x)``; x may be shifted by what is known."""
     if not isinstance(node, sympy.Add):
         return None
+    functions = {term: term.atoms(sympy.Function) for term in node.args}
     for term in node.args:
         found = [factor for factor in sympy.Mul.make_args(term) if isinstance(factor, softplus)]
         if len(found) != 1:
             continue
         x, coefficient = found[0].args[0], term / found[0]
         for line in dict.fromkeys([x, *(part for part in sympy.Add.make_args(x) if part.has(Data))]):
+            variables, own = _variables(line), line.atoms(sympy.Function)
             for other in node.args:
+                if other == term or any(item.has(*variables) for item in functions[other] - own):
+                    continue  # what the line lacks, no quotient by it loses
                 weight = sympy.cancel(-other / line)
                 left = coefficient - weight
-                if other == term or weight == 0 or weight.has(*_variables(line)) or not weight.is_nonnegative:
+                if weight == 0 or weight.has(*variables) or not weight.is_nonnegative:
                     continue
                 if coefficient == 1 or left.is_nonnegative:
                     rest = [item for item in node.args if item not in (term, other)]
