@@ -35,7 +35,7 @@ def test_many_parameters(term):
     np.testing.assert_allclose(value, weight * 4.25, rtol=1e-14)
     np.testing.assert_allclose(gradient, [-weight, 4 * weight], rtol=1e-14)
     assert "class Many" in handle.generate("xgboost")
-    assert handle.report().finding("minimiser").value == "mean"
+    assert handle.report().finding("minimiser").answer == "mean"
 
 
 def test_many_softplus_terms():
