@@ -85,6 +85,9 @@ def test_the_two_commands_come_first_and_ci_runs_the_second():
     assert README.index("## Two commands") < 1200
 
 
+_KINDS = [(dtype, *rest) for dtype in ("float64", "float32") for rest in ((), ("good",))]
+
+
 def test_counts_of_certified_functions_are_those_recorded():
     """In the README, of every target and dtype; a function is good where it is in all modes of a target."""
     counts = Counter()
@@ -110,4 +113,5 @@ def test_counts_of_certified_functions_are_those_recorded():
         )
         in text
     )
+    assert [counts["c", *rest] for rest in _KINDS] == [counts["numba", *rest] for rest in _KINDS]
     assert "Of {} functions that were measured, {} are good eagerly".format(*in_all["tensorflow"]) in text

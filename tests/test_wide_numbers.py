@@ -9,10 +9,16 @@ import numpy as np
 import pytest
 from mpmath import mpf
 
-from symloss.compile import find_compiler
+import symloss
+from symloss.arithmetic import Arithmetic
+from symloss.compile import build, find_compiler
 from symloss.kernel import OPERATIONS as KERNEL_OPERATIONS
+from symloss.mathematics import study
+from symloss.measured import bare_texts
 from symloss.targets import find
 from symloss.templating import render
+from tests.conftest import load, load_file
+from tests.test_c import results, samples
 from tests.test_extended import CASES
 
 WIDE = frozenset(find("c").extended.operations) | frozenset(find("c").pairs.operations)
@@ -217,3 +223,27 @@ def test_extended_numbers_leave_no_range(run):
     assert run("extended", "quotient", [_mantissa(1.0)], [infinite])[0][0] == 0.0
     assert run("extended", "maximum", large, [_mantissa(2.0)])[0] == large[0]
     assert run("extended", "minimum", large, [_mantissa(2.0)])[0][:2] == (0.5, 0.0)
+
+
+FUNCTIONS = ("value", "gradient", "hessian")
+EVERYWHERE = {
+    "pairs": Arithmetic({}, frozenset(FUNCTIONS)),
+    "extended numbers": Arithmetic(dict.fromkeys(FUNCTIONS, ())),
+}
+
+
+@pytest.mark.parametrize("numbers", EVERYWHERE)
+@pytest.mark.parametrize(
+    "name",
+    ["huber", "hinge", "gaussian_nll", "sparse_categorical_crossentropy_logits", "wasserstein_1d_histogram", "multiclass_hinge"],
+)
+def test_any_loss_may_be_computed_in_them(name, numbers, tmp_path):
+    """Clips, signs, inputs per sample, labels, cumulative sums, the first of several maxima: to the digits of NumPy."""
+    mathematics = study(symloss.load(name).declaration)
+    for ending, text in bare_texts(mathematics, [mathematics], find("c"), EVERYWHERE[numbers]).items():
+        (tmp_path / f"{name}{ending}").write_text(text)
+    list(build([tmp_path / f"{name}.c"], find_compiler(), ("-Wall", "-Wextra", "-Wpedantic", "-Werror")))
+    arguments = samples(name, 300, np.float64)
+    here = results(load_file(tmp_path / f"{name}.py"), arguments, reduction="none")
+    for found, wanted in zip(here, results(load("numpy", name), arguments, reduction="none"), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-13)
