@@ -97,10 +97,12 @@ def choose(
         for dtype in dtypes:
             bench.take(choice, choice.arithmetic, dtype, FUNCTIONS)
         if "float64" in dtypes:
-            _extend(bench, choice)
-            if not choice.arithmetic.is_plain:  # all together once more, each on the zeros of the others as well
-                bench.take(choice, choice.arithmetic, "float64", FUNCTIONS)
+            for _ in range(_ROUNDS):
+                known = choice.arithmetic
                 _extend(bench, choice)
+                if choice.arithmetic == known:
+                    break
+                bench.take(choice, choice.arithmetic, "float64", FUNCTIONS)
         before = choice.arithmetic
         if "float32" in dtypes:
             if target.in_loops:  # where float32 is computed in float64 as it is
@@ -112,7 +114,7 @@ def choose(
             changed = _changed(choice.arithmetic, FLOATS if dtype == "float32" else before)
             stale = tuple(name for name in changed if dtype == "float64" or name not in choice.arithmetic.doubled)
             if stale:
-                bench.take(choice, choice.arithmetic, dtype, stale)
+                bench.take(choice, choice.arithmetic, dtype, FUNCTIONS)
     return choice.arithmetic, tuple(choice.lines[dtype, name] for dtype in dtypes for name in FUNCTIONS)
 
 
@@ -213,7 +215,8 @@ def _with(base: Arithmetic, name: str, doubts: tuple[Doubt, ...]) -> Arithmetic:
 
 def _tried(bench: _Bench, choice: Choice, name: str, arithmetic: Arithmetic, dtype: str = "float64") -> Line:
     """One function as measured in an arithmetic, which is kept where it is better."""
-    (line,) = bench.lines(arithmetic, dtype, (name,))
+    lines = bench.lines(arithmetic, dtype, FUNCTIONS)  # together: each on the zeros of the others as well
+    line = next(item for item in lines if item.measurement.function == name)
     if _is_better(line, choice.lines[dtype, name]):
         choice.arithmetic = arithmetic
         choice.lines[dtype, name] = line
