@@ -81,7 +81,7 @@ class InNumba:
     def __init__(self):
         numba = pytest.importorskip("numba")
         compiled = numba.njit(error_model="numpy")
-        self.names = {"np": np, "math": math, "_compiled": compiled}
+        self.names = {"np": np, "math": math, "_compiled": compiled, "_inlined": compiled}
         for template in ("mathematics", "special", "pairs", "extended"):
             text = render(f"numba/{template}.jinja", operations=DOUBLES, paired=WIDE, extended=WIDE)
             exec(compile(text, template, "exec"), self.names)
