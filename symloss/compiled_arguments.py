@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,3 +63,11 @@ class Arguments:
     def numbers_in(self, names: frozenset[str]) -> list[str]:
         """Those of some names that are parameters, in order."""
         return [item for item in self.parameters if item in names]
+
+
+def spelled(number: float, *, is_c: bool) -> str:
+    """A number of a check, with the names that C or Python has for the ends of the floats."""
+    largest, infinity = ("DBL_MAX", "INFINITY") if is_c else ("_LARGEST", "np.inf")
+    if abs(number) == sys.float_info.max:
+        return largest if number > 0 else f"-{largest}"
+    return infinity if math.isinf(number) else repr(number)

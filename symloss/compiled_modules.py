@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from symloss.arithmetic import FLOATS
-from symloss.compiled_arguments import Arguments
+from symloss.compiled_arguments import Arguments, spelled
 from symloss.declare import ClassLabel, Interval, Rising, Signs, Simplex, Vectors
 from symloss.declare.domain import Domain, entries_of
 from symloss.emit import emit
@@ -20,7 +20,8 @@ from symloss.errors import UnsupportedError
 from symloss.modules import TITLES, Mathematics, Provenance, inner_end, template_values, used_operations
 from symloss.targets import Target, find
 from symloss.templating import render
-from symloss.wide_numbers import Mending, Sample, Test, Widening, WideNumbers
+from symloss.wide_functions import ShownInTarget
+from symloss.wide_numbers import Widening, WideNumbers
 
 _KERNELS = {
     "value": ("value",),
@@ -34,7 +35,6 @@ _IN_NUMPY = ("prediction", "start_statistic")
 # What a mathematical library computes, whose digits differ from one to another.
 _OF_LIBRARIES = frozenset({"sin", "cos", "tan", "arcsin", "arccos", "arctan", "erf", "erfc", "lgamma"})
 _SUM_TOLERANCE = 1e-3
-_ENDS_IN_C, _ENDS_IN_PYTHON = ("DBL_MAX", "INFINITY"), ("_LARGEST", "np.inf")  # the largest float, and infinity
 _BARE: Mapping[str, Any] = {"origin": "", "command": "", "source_hash": "", "forms": (), "code_hash": ""}
 
 
@@ -104,9 +104,8 @@ def _values(
         item["code"] = f"BAD_{item['name']}"
         item["test"] = _inside(f"job->{item['argument']}", parameter.domain)
     plain = _plain(mathematics)
-    ends = _ENDS_IN_C if target.is_built else _ENDS_IN_PYTHON
     arguments = Arguments(values)
-    wide, shown = WideNumbers(kernel, target, provenance.arithmetic, arguments), _InTarget(arguments, target)
+    wide, shown = WideNumbers(kernel, target, provenance.arithmetic, arguments), ShownInTarget(arguments, target)
     functions = [_function(name, loops[name], wide.of(_KERNELS[name], loops), values, shown) for name in loops]
     by_name = {function["name"]: function for function in functions}
     checks = _checks(mathematics, values)
@@ -138,7 +137,7 @@ def _values(
         "job_fields": arguments.fields(),
         "codes": _codes(values),
         "block_checks_in_loops": [
-            {**check, "ends": [_spelled(end, *ends) for end in check["ends"]]} for check in checks
+            {**check, "ends": [spelled(end, is_c=target.is_built) for end in check["ends"]]} for check in checks
         ],
         "tests": {check["test"] for check in checks},
         "argument_names": [*(f"{array}_block" for array in checked), *arguments.sizes],
@@ -159,7 +158,7 @@ def _values(
 
 
 def _function(
-    name: str, loops: Loops, widening: Widening, values: Mapping[str, Any], shown: _InTarget
+    name: str, loops: Loops, widening: Widening, values: Mapping[str, Any], shown: ShownInTarget
 ) -> dict[str, Any]:
     """A kernel as the templates show it: its parameters in C, and the arguments that it is called with."""
     arguments = shown.arguments
@@ -208,85 +207,6 @@ def _function(
             *kept,
         ],
     }
-
-
-class _InTarget:
-    """Functions of wide numbers as the templates of a target show them."""
-
-    def __init__(self, arguments: Arguments, target: Target) -> None:
-        self.arguments = arguments
-        self.has_axis = arguments.has_axis
-        self.is_c = target.is_built
-        self.private = "" if self.is_c else "_"
-
-    def sample(self, sample: Sample) -> dict[str, Any]:
-        """A function of one sample."""
-        kind, has_axis = sample.kind, self.has_axis
-        sizes = ["rows", "entries", "row"] if has_axis else []
-        blocks = [f"{item}_block" if has_axis else item for item in sample.arrays]
-        places = [*([f"{sample.output}_block"] if has_axis else []), *self._kept(sample)]
-        number, array = kind.capitalize(), "const double *restrict" if has_axis else kind.capitalize()
-        return {
-            "name": sample.name,
-            "title": sample.title,
-            "kind": kind,
-            "output": sample.output,
-            "passes": sample.loops.passes,
-            "kept_entries": sample.loops.kept_entries,
-            "of_rows": [item for item in sample.arrays if item in self.arguments.per_row],
-            "labels": ["y_true"] if self.arguments.label else [],
-            "names": [*sizes, *blocks, *sample.numbers, *places],
-            "parameters": [
-                *(f"ptrdiff_t {item}" for item in sizes),
-                *(f"{array} {item}" for item in blocks),
-                *(f"{number} {item}" for item in sample.numbers),
-                *(f"double *restrict {item}" for item in places),
-            ],
-            "arguments": [
-                *sizes,
-                *(item if has_axis else f"{self.private}{kind}({item}_block[i])" for item in blocks),
-                *(f"{self.private}{kind}({item})" for item in sample.numbers),
-                *places,
-            ],
-        }
-
-    def _kept(self, sample: Sample) -> list[str]:
-        """The memory that a function is given in C."""
-        return ["kept"] if self.is_c and sample.keeps else []
-
-    def mending(self, mending: Mending) -> dict[str, Any]:
-        """The function that has samples in doubt computed anew."""
-        sizes = self.arguments.sizes if self.is_c or self.has_axis else []
-        places = [f"{mending.output}_block", *self._kept(mending.sample)]
-        of_all = ["always"] if mending.of_parameters else []
-        at = "entry * rows + row" if self.has_axis else "i"
-        return {
-            "name": f"mend_{mending.output}",
-            "output": mending.output,
-            "sample": self.sample(mending.sample),
-            "of_parameters": [self._in_doubt(test, test.array) for test in mending.of_parameters],
-            "of_rows": [*of_all, *(self._in_doubt(test, f"{test.array}_block[row]") for test in mending.of_rows)],
-            "of_entries": [self._in_doubt(test, f"{test.array}_block[{at}]") for test in mending.of_entries],
-            "names": [*sizes, *(f"{item}_block" for item in mending.arrays), *mending.numbers, *places],
-            "parameters": [
-                *(f"ptrdiff_t {item}" for item in sizes),
-                *(f"const double *restrict {item}_block" for item in mending.arrays),
-                *(f"double {item}" for item in mending.numbers),
-                *(f"double *restrict {item}" for item in places),
-            ],
-        }
-
-    def _in_doubt(self, test: Test, number: str) -> str:
-        """The test that a number is in doubt."""
-        name = "is_doubtful_input" if test.is_input else "is_doubtful"
-        return f"{self.private}{name}({number}, {self._bound(test.lower)}, {self._bound(test.upper)})"
-
-    def _bound(self, number: float) -> str:
-        """A bound as a reader takes it in: large and small powers of two as such."""
-        mantissa, exponent = math.frexp(number)
-        if mantissa == 0.5 and abs(exponent) > 20:
-            return f"0x1p{exponent - 1}" if self.is_c else f"2.0**{exponent - 1}"
-        return _spelled(number, *(_ENDS_IN_C if self.is_c else _ENDS_IN_PYTHON))
 
 
 def _branches(functions: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -349,18 +269,11 @@ def _finite(number: float) -> float:
     return math.copysign(sys.float_info.max, number) if math.isinf(number) else float(number)
 
 
-def _spelled(number: float, largest: str, infinity: str) -> str:
-    """A number of a check, with the target's names for the ends of the floats."""
-    if abs(number) == sys.float_info.max:
-        return largest if number > 0 else f"-{largest}"
-    return infinity if math.isinf(number) else repr(number)
-
-
 def _inside(name: str, domain: Interval) -> str:
     """The test in C that a number is finite and in an interval."""
     above = ">" if _excludes(domain.lower, is_open=domain.lower_open) else ">="
     below = "<" if _excludes(domain.upper, is_open=domain.upper_open) else "<="
-    lower, upper = (_spelled(_finite(end), *_ENDS_IN_C) for end in (domain.lower, domain.upper))
+    lower, upper = (spelled(_finite(end), is_c=True) for end in (domain.lower, domain.upper))
     return f"{name} {above} {lower} && {name} {below} {upper}"
 
 
