@@ -235,7 +235,14 @@ EVERYWHERE = {
 @pytest.mark.parametrize("numbers", EVERYWHERE)
 @pytest.mark.parametrize(
     "name",
-    ["huber", "hinge", "gaussian_nll", "sparse_categorical_crossentropy_logits", "wasserstein_1d_histogram", "multiclass_hinge"],
+    [
+        "huber",
+        "hinge",
+        "gaussian_nll",
+        "sparse_categorical_crossentropy_logits",
+        "wasserstein_1d_histogram",
+        "multiclass_hinge",
+    ],
 )
 def test_any_loss_may_be_computed_in_them(name, numbers, tmp_path):
     """Clips, signs, inputs per sample, labels, cumulative sums, the first of several maxima: to the digits of NumPy."""
