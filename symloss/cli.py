@@ -492,12 +492,23 @@ def certify(
         click.echo(str(pipeline.draw(names, targets, out, picture)), err=True)
     if is_stored:
         pipeline.store(found, names, out)
+        _say_what_to_build([item for item in found if item.target in pipeline.BUILT_TARGETS])
     if as_json:
         click.echo(json.dumps([_examined_data(item) for item in found], indent=2))
     else:
         _print_certificates(found)
     if not all(item.is_certified for item in found):
         sys.exit(1)
+
+
+def _say_what_to_build(found: list[Examined]) -> None:
+    """Of compiled modules that measurement gave dearer numbers, whose libraries are of other code now."""
+    names = [item.loss for item in found if not item.arithmetic.is_plain]
+    if names:
+        click.echo(
+            f"measurement chose the numbers that code is made for; build it: symloss compile {' '.join(names)}",
+            err=True,
+        )
 
 
 def _certify_exhaustively(

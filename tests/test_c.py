@@ -445,6 +445,30 @@ def test_the_command_builds_what_is_asked_for(tmp_path):
     assert verified.exit_code == 0, verified.output
 
 
+SATURATING = """
+from sympy import Symbol
+import symloss
+r, c = symloss.y_pred - symloss.y_true, Symbol("c", positive=True)
+scale = symloss.Parameter(c, 1.0, symloss.Interval(0.1, 10), "where the loss bends")
+saturating = symloss.Loss(name="saturating", summary="Saturates.", expression=1 - (1 + (r / c) ** 2) ** -2, parameters=[scale])
+"""
+
+
+def test_a_loss_of_ones_own_is_certified_in_c(tmp_path):
+    """Squares leave the floats and do not in extended numbers; the command says that the code has changed."""
+    source, out = tmp_path / "mine.py", tmp_path / "out"
+    source.write_text(SATURATING)
+    module = out / "c" / "saturating.py"
+    for command in (["compile"], ["certify", "-t", "c", "-p", "150"], ["compile"]):
+        result = runner.invoke(app, [command[0], str(source), *command[1:], "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        if command[0] == "certify":
+            assert "symloss compile saturating" in result.output
+    asked = "import saturating; print(saturating.hessian([0.0], [1e200], c=0.5, reduction='none'))"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=module.parent, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in ("[0.]", "[-0.]")
+
+
 def test_what_is_not_made_for_c_is_told():
     result = runner.invoke(app, ["compile", "bpr"])
     assert isinstance(result.exception, UnsupportedError)
