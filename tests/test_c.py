@@ -469,6 +469,21 @@ def test_a_loss_of_ones_own_is_certified_in_c(tmp_path):
     assert done.stdout.strip() in ("[0.]", "[-0.]")
 
 
+def test_a_handle_is_certified_in_c_and_numba_takes_its_numbers():
+    """What was found of NumPy stays; targets without numbers of their own are refused with the reason."""
+    c = Symbol("c", positive=True)
+    scale = Parameter(c, 1.0, Interval(0.1, 10), "where the loss bends")
+    expression = 1 - (1 + ((y_pred - y_true) / c) ** 2) ** -2
+    loss = Loss(name="saturating", summary="Saturates.", expression=expression, parameters=[scale])
+    handle = symloss.load(loss).certified(points=150, target="c")
+    assert handle.compile("c").METADATA["certificate"]["float64"]["hessian"]["certified"]
+    assert "_exact_hessian" in handle.generate("numba")
+    assert "_exact_hessian" not in symloss.load(loss).generate("numba")
+    for target, reason in (("numba", "in the numbers of c"), ("xgboost", "no functions")):
+        with pytest.raises(UnsupportedError, match=reason):
+            handle.certified(target=target)
+
+
 def test_what_is_not_made_for_c_is_told():
     result = runner.invoke(app, ["compile", "bpr"])
     assert isinstance(result.exception, UnsupportedError)
