@@ -95,14 +95,14 @@ def choose(
             return _choose_precision(bench, dtypes, kept)
         choice = Choice()
         for dtype in dtypes:
-            bench.take(choice, choice.arithmetic, dtype, FUNCTIONS)
+            bench.take(choice, dtype)
         if "float64" in dtypes:
             for _ in range(_ROUNDS):
                 known = choice.arithmetic
                 _extend(bench, choice)
                 if choice.arithmetic == known:
                     break
-                bench.take(choice, choice.arithmetic, "float64", FUNCTIONS)
+                bench.take(choice, "float64")
         before = choice.arithmetic
         if "float32" in dtypes:
             if target.in_loops:  # where float32 is computed in float64 as it is
@@ -112,9 +112,8 @@ def choose(
                 _double(bench, choice, kept)
         for dtype in dtypes:  # one code serves both dtypes: what changed after it was measured is measured again
             changed = _changed(choice.arithmetic, FLOATS if dtype == "float32" else before)
-            stale = tuple(name for name in changed if dtype == "float64" or name not in choice.arithmetic.doubled)
-            if stale:
-                bench.take(choice, choice.arithmetic, dtype, FUNCTIONS)
+            if any(dtype == "float64" or name not in choice.arithmetic.doubled for name in changed):
+                bench.take(choice, dtype)
     return choice.arithmetic, tuple(choice.lines[dtype, name] for dtype in dtypes for name in FUNCTIONS)
 
 
@@ -122,12 +121,12 @@ def _choose_precision(
     bench: _Bench, dtypes: tuple[str, ...], kept: frozenset[str]
 ) -> tuple[Arithmetic, tuple[Line, ...]]:
     """For a target of floats alone, in every mode: float64 for what misses the limit in float32."""
-    found = {dtype: tuple(bench.lines(FLOATS, dtype, FUNCTIONS)) for dtype in dtypes}
+    found = {dtype: tuple(bench.lines(FLOATS, dtype)) for dtype in dtypes}
     weak = [line for line in found.get("float32", ()) if not _is_safe(line)]
     doubled = frozenset(line.measurement.function for line in weak) - kept
     arithmetic = Arithmetic(doubled=doubled)
     if doubled:
-        found["float32"] = tuple(bench.lines(arithmetic, "float32", FUNCTIONS))
+        found["float32"] = tuple(bench.lines(arithmetic, "float32"))
     return arithmetic, tuple(line for dtype in dtypes for line in found[dtype])
 
 
@@ -153,21 +152,20 @@ class _Bench:
         self.examiners: dict[str, Examiner] = {}
         self.made = 0
 
-    def lines(self, arithmetic: Arithmetic, dtype: str, functions: tuple[str, ...]) -> Iterator[Line]:
-        """The functions of the module that this arithmetic makes, in one dtype."""
+    def lines(self, arithmetic: Arithmetic, dtype: str) -> Iterator[Line]:
+        """The functions of the module that this arithmetic makes, in one dtype; each on the zeros of the others too."""
         module = self._module(arithmetic)
         if dtype not in self.examiners:
             self.examiners[dtype] = Examiner(
                 self.loss, DTYPES[dtype], self.oracle, module.fixed, flushes=module.flushes
             )
         grids = (self.points, *(points for points in _OTHER_GRIDS if points < self.points))
-        found = [measure(self.examiners[dtype], module, dtype, points, functions) for points in grids]
+        found = [measure(self.examiners[dtype], module, dtype, points) for points in grids]
         return (reduce(_least_safe, lines) for lines in zip(*found, strict=True))
 
-    def take(self, choice: Choice, arithmetic: Arithmetic, dtype: str, functions: tuple[str, ...]) -> None:
-        """Make this arithmetic the choice."""
-        choice.arithmetic = arithmetic
-        for line in self.lines(arithmetic, dtype, functions):
+    def take(self, choice: Choice, dtype: str) -> None:
+        """Measure the choice as it is."""
+        for line in self.lines(choice.arithmetic, dtype):
             choice.lines[dtype, line.measurement.function] = line
 
     def _module(self, arithmetic: Arithmetic) -> NumpyModule | TensorflowModule:
@@ -215,8 +213,7 @@ def _with(base: Arithmetic, name: str, doubts: tuple[Doubt, ...]) -> Arithmetic:
 
 def _tried(bench: _Bench, choice: Choice, name: str, arithmetic: Arithmetic, dtype: str = "float64") -> Line:
     """One function as measured in an arithmetic, which is kept where it is better."""
-    lines = bench.lines(arithmetic, dtype, FUNCTIONS)  # together: each on the zeros of the others as well
-    line = next(item for item in lines if item.measurement.function == name)
+    line = next(item for item in bench.lines(arithmetic, dtype) if item.measurement.function == name)
     if _is_better(line, choice.lines[dtype, name]):
         choice.arithmetic = arithmetic
         choice.lines[dtype, name] = line

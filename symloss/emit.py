@@ -319,10 +319,9 @@ class Emitter:
         return definition.number if isinstance(definition, Constant) else None
 
     def _constant(self, constant: Constant) -> tuple[str, int]:
-        number = constant.number
-        if self.target.inexact_constant and not _is_infinite(number) and (rest := _rest_of(constant)) is not None:
-            return self.target.inexact_constant.format(repr(float(number)), repr(rest)), CALL
-        text, binds = self._digits(number)
+        if self.target.inexact_constant and (rest := _rest_of(constant)) is not None:
+            return self.target.inexact_constant.format(repr(float(constant.number)), repr(rest)), CALL
+        text, binds = self._digits(constant.number)
         spelled = self.target.exact_constant.format(text)
         return spelled, binds if spelled == text else CALL
 
@@ -340,13 +339,9 @@ class Emitter:
         return f"{number.numerator} / {number.denominator}", PRODUCT
 
 
-def _is_infinite(number: Fraction | float) -> bool:
-    return isinstance(number, float) and math.isinf(number)
-
-
 def _rest_of(constant: Constant) -> float | None:
-    """What the nearest float lacks of a constant; None of a fraction that a float is."""
+    """What the nearest float lacks of a constant; None of a fraction that a float is, and of infinity."""
     if isinstance(constant.number, float):
-        return constant.rest
+        return None if math.isinf(constant.number) else constant.rest
     rest = constant.number - Fraction(float(constant.number))
     return float(rest) if rest else None

@@ -8,9 +8,11 @@ import mpmath
 import numpy as np
 import pytest
 from mpmath import mpf
+from sympy import Symbol
 
 import symloss
-from symloss.arithmetic import Arithmetic
+from symloss import Interval, Loss, Parameter, y_pred, y_true
+from symloss.arithmetic import Arithmetic, Doubt
 from symloss.compile import build, find_compiler
 from symloss.kernel import OPERATIONS as KERNEL_OPERATIONS
 from symloss.mathematics import study
@@ -254,3 +256,33 @@ def test_any_loss_may_be_computed_in_them(name, numbers, tmp_path):
     here = results(load_file(tmp_path / f"{name}.py"), arguments, reduction="none")
     for found, wanted in zip(here, results(load("numpy", name), arguments, reduction="none"), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-13)
+
+
+OF_CODE = ["pair", "extended_sum", "pair_rounded", "exact_gradient", "mend_value", "value_in_pairs", "compute_value"]
+OF_CODE += ["always", "before", "is_doubtful", "high", "exponent", "power_of"]
+
+
+@pytest.mark.parametrize("target", ["c", "numba"])
+def test_parameters_may_have_the_names_of_the_code(target, tmp_path):
+    """Some samples in pairs, some in doubt, and all in extended numbers: none takes a parameter for its own."""
+    symbols = [Symbol(name, positive=True) for name in OF_CODE]
+    parameters = [Parameter(symbol, 1.0, Interval(0.1, 10), "a factor") for symbol in symbols]
+    size = sum(symbol * place for place, symbol in enumerate(symbols, start=1)) * (y_pred - y_true)
+    loss = Loss(name="odd", summary="Odd names.", expression=1 - (1 + size**2) ** -2, parameters=parameters)
+    doubts = {"value": (Doubt("always", 0.5, 2.0), Doubt("result", 0.25, 0.5)), "gradient": (), "hessian": ()}
+    mathematics = study(loss)
+    for ending, text in bare_texts(
+        mathematics, [mathematics], find(target), Arithmetic(doubts, frozenset({"value"}))
+    ).items():
+        (tmp_path / f"odd{ending}").write_text(text)
+    if target == "c":
+        list(build([tmp_path / "odd.c"], find_compiler(), ("-Wall", "-Wextra", "-Werror")))
+    plain, y, f = symloss.load(loss).compile("numpy"), np.zeros(40), np.linspace(-0.02, 0.02, 40)
+    for always in (1.0, 3.0):
+        values = dict(zip(OF_CODE, np.linspace(0.5, 2, len(OF_CODE)).tolist(), strict=True)) | {"always": always}
+        for part in ("loss", "gradient", "hessian"):
+            here, there = (
+                getattr(module, part)(y, f, reduction="none", **values)
+                for module in (load_file(tmp_path / "odd.py"), plain)
+            )
+            np.testing.assert_allclose(here, there, rtol=1e-12, atol=1e-15)

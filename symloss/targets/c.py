@@ -18,9 +18,18 @@ _OF_KERNELS = frozenset(
     sqrt tan tanh trunc gamma j0 j1 jn y0 y1 yn signgam
     clip exponential_of exponential_minus_one logarithm_of logarithm_of_one_plus hyperbolic_tangent hyperbolic_sine
     hyperbolic_cosine power_of larger_of smaller_of sign_of sum_error product_error binade accumulate conclude sum_up
-    pair extended doubtful always is_doubtful is_doubtful_input step FARTHEST NOTHING LOG_2 HALF_PI BERNOULLI
+    pair pair_of_parts pair_rounded extended extended_of_parts extended_rounded
+    always doubtful is_doubtful is_doubtful_input
     sum_up_from_the_end digamma trigamma tetragamma polynomial DIGAMMA DIGAMMA_FAR TRIGAMMA_FAR TETRAGAMMA_FAR
     """.split()  # noqa: SIM905
+)
+# The functions of wide numbers, and those of one sample that are made of them.
+_OF_WIDE_NUMBERS = frozenset(
+    spelling.text.partition("(")[0] for kind in ("pair", "extended") for spelling in wide_calls(f"{kind}_").values()
+) | frozenset(
+    made.format(output)
+    for made in ("compute_{}", "exact_{}", "mend_{}", "{}_in_pairs", "{}_in_extended_numbers")
+    for output in ("value", "gradient", "hessian")
 )
 # The other arguments of the public functions, and what stands beside arguments elsewhere.
 _OF_FUNCTIONS = frozenset(
@@ -42,7 +51,7 @@ def _of_wide_numbers(kind: str, **others: Spelling) -> Target:
     return Target(
         name="c",
         in_loops=True,
-        reserved=_WORDS | _OF_KERNELS,
+        reserved=_WORDS | _OF_KERNELS | _OF_WIDE_NUMBERS,
         beside_arguments=_OF_FUNCTIONS,
         operations={
             **_FLAGS,
@@ -66,7 +75,7 @@ C = Target(
     certified="certified",
     template_folders=("numpy", "compiled"),
     in_loops=True,
-    reserved=_WORDS | _OF_KERNELS,
+    reserved=_WORDS | _OF_KERNELS | _OF_WIDE_NUMBERS,
     beside_arguments=_OF_FUNCTIONS,
     operations={
         **ARITHMETIC,

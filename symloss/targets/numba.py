@@ -5,7 +5,7 @@ from symloss.targets.target import ARITHMETIC, COMPARISON, SUM, Spelling, Target
 # What is declared in the scope of a kernel, or stands there for something else.
 _OF_KERNELS = frozenset(
     """
-    at entry entries row rows i count kept outside math np njit nan inf range min max float
+    at entry entries row rows i count kept outside always doubtful before math np njit nan inf range min max float
     """.split()  # noqa: SIM905
 )
 _OF_FUNCTIONS = frozenset(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from symloss.declare import Loss
-from symloss.verify.measure import FUNCTIONS, Error, Examiner, Measurement
+from symloss.verify.measure import Error, Examiner, Measurement
 from symloss.verify.modules import NumpyModule, TensorflowModule
 from symloss.verify.oracle import Oracle
 
@@ -84,12 +84,11 @@ def measure(
     module: NumpyModule | TensorflowModule,
     dtype: str,
     points: int,
-    functions: tuple[str, ...] = FUNCTIONS,
 ) -> Iterator[Line]:
-    """Measure some functions in one dtype and every mode; an examiner keeps the truth for the next measurement."""
+    """Measure all functions in one dtype and every mode; an examiner keeps the truth for the next measurement."""
     limit = LIMITS[module.target, dtype]
     for mode in module.modes:
-        found = examiner.measure(module.evaluator(mode), limit=limit, count=points, functions=functions)
+        found = examiner.measure(module.evaluator(mode), limit=limit, count=points)
         for measurement in found:
             yield Line(examiner.loss.name, module.target, mode, dtype, limit, measurement)
 
