@@ -175,7 +175,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "signs": isinstance(loss.y_true, Signs),
         "domains": {"y_true": _spelled(loss.y_true), "y_pred": _spelled(loss.y_pred)},
         "checks": {"y_true": _check("y_true", loss.y_true), "y_pred": _check("y_pred", loss.y_pred)},
-        "block_checks": {"y_true": _check("y_true", loss.y_true, ""), "y_pred": _check("y_pred", loss.y_pred, "")},
+        "block_checks": _block_checks(loss),
         "in_blocks": bool(target.steps) and not loss.is_coupled,
         "uses_scratch": any(item["program"].scratch for item in kernels),
         "helpers": {name for name in ("_where", "_at") if any(_calls(item["program"], name) for item in kernels)},
@@ -408,6 +408,15 @@ def _check(name: str, domain: Domain, owner: str = "self.") -> str:
     line = f'_in_domain("{name}", {array}, {_limits(domain)})'
     further = {Signs: f"_are_signs({array})", Rising: f'_are_rising("{name}", {array})'}.get(type(domain))
     return line if further is None else f"{line}\n        {further}"
+
+
+def _block_checks(loss: Loss) -> list[str]:
+    """The lines that check targets and predictions of one shape: real numbers of both by one sum."""
+    domains = {"y_true": loss.y_true, "y_pred": loss.y_pred}
+    lines = [line for name, domain in domains.items() for line in _check(name, domain, "").split("\n        ")]
+    if all(type(domain) in (Interval, Vectors) and entries_of(domain) == Interval() for domain in domains.values()):
+        return ["if not _are_finite(y_true, y_pred):", *(f"    {line}" for line in lines)]
+    return lines[1:] if isinstance(loss.y_true, ClassLabel) else lines
 
 
 def _limits(domain: Domain) -> str:
