@@ -91,7 +91,7 @@ _STEPS = {
     "power": Step("np.power({0}, {1}, out={out})"),
     "maximum": Step("np.maximum({0}, {1}, out={out})"),
     "minimum": Step("np.minimum({0}, {1}, out={out})"),
-    "clip": Step("np.clip({0}, {1}, {2}, out={out})"),
+    "clip": Step("{0}.clip({1}, {2}, out={out})"),
     "select": Step(
         "_where({0}, {1}, {2}, {out}, {further})",
         kept=(2,),
