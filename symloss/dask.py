@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from inspect import signature
 from types import ModuleType
 from typing import Any
 
@@ -83,21 +84,24 @@ class Functions:
         whole = score if not self._has_axis else score.rechunk({score.ndim - 1: -1})
         return whole.map_blocks(self.module.inverse_link, dtype=_float_dtype(score.dtype))
 
-    def start_value(self, y_true: Any, *, sample_weight: Any = None, **keywords: Any) -> float:
+    def start_value(self, y_true: Any, *, sample_weight: Any = None, **keywords: Any) -> Any:
         """The constant y_pred that minimises the weighted loss; computed at once, in a few passes over the data.
 
         The best constant of all data lies between the lowest and the highest best constant of a chunk; every pass
         takes the slope at many constants, and keeps those between which it changes its sign. To a few units in the last
-        place that of the module.
+        place that of the module. Class labels are counted in one pass, which is all that a constant sees of them.
 
-        Raises UnsupportedError for a loss over an axis, ValueError where no finite constant is best.
+        Raises UnsupportedError for vectors of targets, ValueError where no finite constant is best.
         """
+        labels = _as_dask(y_true)
+        if "classes" in signature(self.module.start_value).parameters:
+            labels, given = _aligned(labels, {"sample_weight": sample_weight, **keywords}, labels)
+            return _best_of_classes(self.module, labels, given)
         if self._has_axis:
             raise UnsupportedError(
                 f"{self.module.METADATA['name']} is over an axis, whose best constant is a vector; take the "
                 "start_value of the module on a sample of the rows"
             )
-        labels = _as_dask(y_true)
         labels, given = _aligned(labels, {"sample_weight": sample_weight, **keywords}, labels)
         return _best_constant(self.module, labels, given)
 
@@ -262,6 +266,33 @@ def _divided(part: Any, total: Any) -> Any:
 
 
 # -- the best constant -------------------------------------------------------------------------------------------------
+
+
+def _best_of_classes(module: ModuleType, labels: Any, given: Arrays) -> np.ndarray:
+    """That of one sample of every class, weighted by how often the class occurs."""
+    arrays, numbers = _apart(given)
+    name = module.METADATA["name"]
+    further = set(arrays) - {"sample_weight"}
+    if further:
+        raise UnsupportedError(f"{name}: {', '.join(sorted(further))} has an entry for every sample; give one number")
+    chunks = zip(*(array.to_delayed().ravel() for array in (labels, *arrays.values())), strict=True)
+    counts = dask.compute(*(dask.delayed(_class_counts)(name, *chunk) for chunk in chunks))
+    total = np.zeros(max(count.size for count in counts))
+    for count in counts:
+        total[: count.size] += count
+    numbers.setdefault("classes", total.size)
+    return module.start_value(np.arange(total.size), sample_weight=total, **numbers)
+
+
+def _class_counts(name: str, labels: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """How often every class occurs in a chunk, or the sum of its weights."""
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"{name}: y_true has dtype {labels.dtype}; integer class labels are needed")
+    if labels.min() < 0:
+        raise ValueError(f"{name}: y_true has the label {labels.min()}; a class label from 0 on is needed")
+    if weight is not None and not (weight >= 0).all():
+        raise ValueError(f"{name}: sample_weight has {weight[~(weight >= 0)][0]}; it must be non-negative")
+    return np.bincount(labels.ravel(), None if weight is None else weight.ravel()).astype(np.float64)
 
 
 def _best_constant(module: ModuleType, labels: Any, given: Arrays) -> float:

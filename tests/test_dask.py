@@ -13,6 +13,11 @@ from symloss.errors import UnsupportedError
 from tests.conftest import ROOT, load
 
 LOSSES = ["huber", "binary_crossentropy_logits", "poisson_nll", "pinball", "squared_error"]
+CLASS_LABELS = [
+    "generalized_cross_entropy",
+    "sparse_categorical_crossentropy",
+    "sparse_categorical_crossentropy_logits",
+]
 COUNT = 4001
 
 
@@ -99,8 +104,37 @@ def test_the_axis_of_a_sample_becomes_one_chunk(name, axis):
             found = getattr(loss, function)(*lazy, reduction=reduction, axis=axis).compute()
             wanted = getattr(module, function)(labels, scores, reduction=reduction, axis=axis)
             np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-300)
-    with pytest.raises(UnsupportedError, match="over an axis"):
-        loss.start_value(lazy[0])
+    if "sparse" not in name:
+        with pytest.raises(UnsupportedError, match="over an axis"):
+            loss.start_value(lazy[0])
+
+
+@pytest.mark.parametrize("name", CLASS_LABELS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_best_constant_for_class_labels_is_of_their_counts(name, weighted):
+    """In one pass, whatever the chunks; what is wrong with labels and weights is said."""
+    module = load("numpy", name)
+    rng = np.random.default_rng(2)
+    labels = rng.choice(5, 3000, p=[0.1, 0.2, 0.3, 0.25, 0.15])
+    weight = rng.random(3000) if weighted else None
+    found = symloss.dask.over(module).start_value(da.from_array(labels, chunks=700), sample_weight=weight)
+    np.testing.assert_allclose(found, module.start_value(labels, sample_weight=weight), rtol=1e-6, atol=1e-9)
+
+
+def test_wrong_class_labels_of_a_best_constant_are_told():
+    """Also those beyond the number of classes, and weights."""
+    with pytest.raises(ValueError, match="start from 0"):
+        symloss.dask.over(load("numpy", "multi_margin")).start_value(np.array([0, 1]))
+    loss = symloss.dask.over(load("numpy", "sparse_categorical_crossentropy_logits"))
+    labels = da.from_array(np.array([0, 1, 2, 1]), chunks=2)
+    with pytest.raises(ValueError, match=r"y_true is 2 at index .2,.; it must be a class label from 0 to 1"):
+        loss.start_value(labels, classes=2)
+    with pytest.raises(ValueError, match="the label -1"):
+        loss.start_value(labels - 1)
+    with pytest.raises(TypeError, match="float64"):
+        loss.start_value(labels * 1.0)
+    with pytest.raises(ValueError, match="non-negative"):
+        loss.start_value(labels, sample_weight=np.array([1.0, -1, 1, 1]))
 
 
 def test_parameters_extra_inputs_and_links_are_passed_on():
