@@ -164,11 +164,9 @@ class _StepEmitter(Emitter):
         condition, holds = (f"{flag}.any()", flag) if rare.is_chosen else (f"not {flag}.all()", f"~{flag}")
         if not self._is_whole(rare.flag):
             holds = f"np.broadcast_to({holds}, y_pred.shape)"
-        elif not rare.is_chosen:
-            holds = f"({holds})"
         inner = self._inner(rare)
         written = Line(f"{usual}[{self.at}]", inner.results[0], inner.notes)
-        lines = (Line(self.at, f"{holds}.nonzero()"), *inner.lines, written)
+        lines = (Line(self.at, f"_places({holds})"), *inner.lines, written)
         self.lines.append(Line("", condition, rows=Program(lines, (), frozenset())))
         self._release(self.places[position], kept={rare.usual})
         self.holder[position] = self.holder.pop(rare.usual)

@@ -65,6 +65,7 @@ _SUMMARY = (
 _LONGEST_FORMULA = 600  # operations
 _SCRATCH = 2**17  # entries of all arrays that the steps of a block write into: a mebibyte
 _BLOCK_OF_WIDE_NUMBERS = 12  # pairs of floats take some thirty arrays at a time
+_HELPERS = ("_where", "_places", "_at")  # of a module that are written only where they are called
 _JOINED, _FEW = 4, 1024
 _FORWARD = {
     "identity": ("mean", "the weighted mean of the target"),
@@ -178,7 +179,9 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "block_checks": _block_checks(loss),
         "in_blocks": bool(target.steps) and not loss.is_coupled,
         "uses_scratch": any(item["program"].scratch for item in kernels),
-        "helpers": {name for name in ("_where", "_at") if any(_calls(item["program"], name) for item in kernels)},
+        "helpers": {
+            name for name in ("_where", "_places", "_at") if any(_calls(item["program"], name) for item in kernels)
+        },
         "block": _block(kernels),
         "joined": _JOINED,
         "few": _FEW,
