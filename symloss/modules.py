@@ -66,7 +66,7 @@ _LONGEST_FORMULA = 600  # operations
 _SCRATCH = 2**17  # entries of all arrays that the steps of a block write into: a mebibyte
 _BLOCK_OF_WIDE_NUMBERS = 12  # pairs of floats take some thirty arrays at a time
 _HELPERS = ("_where", "_places", "_at")  # of a module that are written only where they are called
-_JOINED, _FEW = 4, 1024
+_JOINED, _SHARE, _FEW = 4, 8, 1024
 _FORWARD = {
     "identity": ("mean", "the weighted mean of the target"),
     "log": ("np.log(mean)", "the logarithm of the weighted mean of the target"),
@@ -184,6 +184,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         },
         "block": _block(kernels),
         "joined": _JOINED,
+        "share": _SHARE,
         "few": _FEW,
         "sums_to_one": isinstance(loss.y_true, Simplex),
         "rises": any(isinstance(domain, Rising) for domain in (loss.y_true, loss.y_pred)),

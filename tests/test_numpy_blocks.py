@@ -31,9 +31,10 @@ def everything(module, arguments, **keywords):
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("name", SIMPLE)
-def test_any_number_of_workers_gives_the_same(name, reduction):
+def test_any_number_of_workers_gives_the_same(name, reduction, monkeypatch):
     """Bit by bit: sums are of the same parts."""
     module = load("numpy", name)
+    monkeypatch.setattr(module, "_SHARE", 1)
     arguments = samples(name, 3 * module._BLOCK * module._JOINED + 17)
     weight = np.random.default_rng(1).random(arguments[0].size)
     for keywords in ({}, {"sample_weight": weight}):
@@ -61,9 +62,10 @@ def test_blocks_give_what_single_samples_give(name, dtype):
 
 
 @pytest.mark.parametrize("name", SIMPLE)
-def test_any_layout_gives_the_same(name):
+def test_any_layout_gives_the_same(name, monkeypatch):
     """Strides, Fortran's order, reversed, a transposed view, integers as labels."""
     module = load("numpy", name)
+    monkeypatch.setattr(module, "_SHARE", 1)
     shape = (3, module._BLOCK // 2 + 1, 4)
     y_true, y_pred = (item.reshape(shape) for item in samples(name, int(np.prod(shape))))
     wanted = module.gradient(y_true, y_pred, reduction="none")
@@ -139,9 +141,10 @@ def test_a_place_that_will_not_do_is_refused():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_wrong_value_is_named_by_its_place_in_the_whole(workers):
+def test_a_wrong_value_is_named_by_its_place_in_the_whole(workers, monkeypatch):
     """Not by its place in a block."""
     module = load("numpy", "binary_crossentropy_logits")
+    monkeypatch.setattr(module, "_SHARE", 1)
     y_true, y_pred = samples("binary_crossentropy_logits", 3 * module._BLOCK)
     y_true[2 * module._BLOCK + 5] = 1.5
     with pytest.raises(ValueError, match=f"y_true is 1.5 at index \\({2 * module._BLOCK + 5},\\)"):
