@@ -22,8 +22,10 @@ from symloss.measured import bare_texts
 from symloss.modules import Mathematics
 from symloss.targets import Target, find
 from symloss.verify.certificate import DTYPES, Line, measure
+from symloss.verify.faces import open_module
+from symloss.verify.frameworks import DifferentiatedModule
 from symloss.verify.measure import Error, Examiner
-from symloss.verify.modules import NumpyModule, TensorflowModule, open_module
+from symloss.verify.modules import NumpyModule
 from symloss.verify.oracle import Oracle
 
 # Sizes that are in no doubt: squares and products of such results and inputs stay far inside the floats.
@@ -168,7 +170,7 @@ class _Bench:
         for line in self.lines(choice.arithmetic, dtype):
             choice.lines[dtype, line.measurement.function] = line
 
-    def _module(self, arithmetic: Arithmetic) -> NumpyModule | TensorflowModule:
+    def _module(self, arithmetic: Arithmetic) -> NumpyModule | DifferentiatedModule:
         self.made += 1
         folder = self.folder / f"try_{self.made}"
         folder.mkdir()

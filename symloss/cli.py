@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from symloss.pipeline import Examined, Outcome
     from symloss.verify.report import Report as Verified
 
-_TARGETS = "numpy, tensorflow, numba, c, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated."
+_TARGETS = (
+    "numpy, tensorflow, torch, jax, numba, c, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated."
+)
 
 names_argument = click.argument("names", nargs=-1, metavar="[NAMES|FILES]...")
 name_argument = click.argument("name", metavar="NAME|FILE")

@@ -27,7 +27,7 @@ def function_values(loss: Loss, raw: Loss | None) -> dict[str, Any]:
     own = [name for name in arguments if name not in _LAST]
     defaults = {name: _default(name, parameters, keras, switch) for name in own}
     extras = [item.name for item in loss.extra_inputs]
-    class_name = keras.name if keras is not None else _camel(loss.name)
+    class_name = keras.name if keras is not None else camel(loss.name)
     instance = keras.instance or _snake(keras.name) if keras is not None else loss.name
     return {
         "class_name": class_name,
@@ -48,8 +48,8 @@ def function_values(loss: Loss, raw: Loss | None) -> dict[str, Any]:
         "moves_axis": "axis" in own and not loss.is_elementwise,
         "ignores": "ignore_class" in own,
         "domains": [
-            *(_domain(item) for item in loss.extra_inputs),
-            *(_domain(item) for item in loss.parameters if item.name in own),
+            *(domain_entry(item) for item in loss.extra_inputs),
+            *(domain_entry(item) for item in loss.parameters if item.name in own),
         ],
         "has_parameters": any(item.name in own for item in loss.parameters),
     }
@@ -118,7 +118,7 @@ def _tensor(item: Parameter, keras: KerasName | None, switch: Any, fixed: dict[s
     return {"name": item.name, "code": value}
 
 
-def _domain(item: Parameter | ExtraInput) -> dict[str, str]:
+def domain_entry(item: Parameter | ExtraInput) -> dict[str, str]:
     """The entry of the module's table of domains."""
     interval = entries_of(item.domain)
     ends = ", ".join(_float(end) for end in (interval.lower, interval.upper))
@@ -142,7 +142,8 @@ def _stored_extra(name: str) -> dict[str, str]:
     return {"name": name, "code": f'_checked_input("{name}", {name})', "config": f"_as_list(self.{name})"}
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A name in the spelling of classes."""
     return "".join(part.capitalize() for part in name.split("_"))
 
 

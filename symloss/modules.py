@@ -28,6 +28,7 @@ from symloss.kernel import KEYED, Apply, Kernel
 from symloss.kinks import Kink
 from symloss.targets import Target
 from symloss.templating import render
+from symloss.torch_signature import torch_values
 
 _KERNELS = {
     "value": ("value",),
@@ -127,6 +128,7 @@ def module_values(
     keras = mathematics.loss.keras
     if raw is not None and mathematics.loss.composed is None and keras is not None and "from_logits" in keras.arguments:
         values["raw"] = template_values(raw, target, provenance)
+    values["torch"] = torch_values(mathematics.loss)
     values["function"] = function_values(mathematics.loss, raw.loss if values["raw"] and raw is not None else None)
     return values
 
@@ -225,6 +227,7 @@ def _shapes(loss: Loss) -> dict[str, Any]:
         "takes_axis": rank == 1,
         "arrays": arrays,
         "parameter_names": [item.name for item in loss.parameters],
+        "extra_names": [item.name for item in loss.extra_inputs],
         "axes_text": _axes_text,
     }
 
@@ -266,8 +269,15 @@ def certificate_lines(certificate: Mapping[str, Any] | None) -> list[str]:
         for mode, functions in (("", modes),) if "value" in modes else modes.items():
             lines += _sentences(f"{dtype}, {mode}" if mode else dtype, _in_order(functions))
     environment = certificate["environment"]
-    known = ("NumPy", "TensorFlow", "numba", "libc")
-    libraries = [f"{name} {environment[name.lower()]}" for name in known if name.lower() in environment]
+    known = {
+        "numpy": "NumPy",
+        "tensorflow": "TensorFlow",
+        "torch": "PyTorch",
+        "jax": "JAX",
+        "numba": "numba",
+        "libc": "libc",
+    }
+    libraries = [f"{name} {environment[key]}" for key, name in known.items() if key in environment]
     where = f"Measured with {', '.join(libraries)} on {environment['machine']} ({environment['simd']})"
     return [*lines, f"{where}, against {environment['oracle']} on the declaration."]
 

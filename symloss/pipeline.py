@@ -459,7 +459,8 @@ def _refused(targets: Iterable[str], out: Path) -> Refused:
 
 
 def _verified(task: tuple[Source, str, tuple[str, ...], Path]) -> list[Report]:
-    from symloss.verify.checks import Examination, verify_module
+    from symloss.verify.checks import verify_module
+    from symloss.verify.examination import Examination
 
     source, name, targets, out = task
     examination = Examination(_form_named(name, source))
@@ -563,7 +564,7 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
     from symloss.arithmetic import FLOATS
     from symloss.verify.certificate import certify as measure
     from symloss.verify.certificate import environment
-    from symloss.verify.modules import open_module
+    from symloss.verify.faces import open_module
     from symloss.verify.oracle import Oracle
 
     source, name, target, dtypes, points, out, mend = task
@@ -603,7 +604,7 @@ def certify_exhaustively(
 ) -> Iterator[Proof]:
     """Every prediction of a narrow dtype, for losses whose targets are a few labels."""
     from symloss.verify.exhaustive import prove
-    from symloss.verify.modules import open_module
+    from symloss.verify.faces import open_module
 
     _have_functions(targets)
 
@@ -626,7 +627,7 @@ def check_picture(names: Iterable[str], targets: tuple[str, ...], picture: Path)
 
 def draw(names: Iterable[str], targets: tuple[str, ...], out: Path, picture: Path) -> Path:
     """A picture of the errors of one module: one panel per function and dtype."""
-    from symloss.verify.modules import open_module
+    from symloss.verify.faces import open_module
     from symloss.verify.picture import draw_errors
 
     check_picture(names, targets, picture)

@@ -19,7 +19,8 @@ from symloss.cli import app
 from symloss.compile import build, find_compiler, library_of
 from symloss.errors import CompilerError, FileError, UnsupportedError
 from symloss.templating import render
-from symloss.verify.checks import Examination, verify_module
+from symloss.verify.checks import verify_module
+from symloss.verify.examination import Examination
 from tests.accuracy import LOSSES as INVENTED
 from tests.conftest import GENERATED, ROOT, form_names, load, load_file
 from tests.test_numpy_modules import _batch

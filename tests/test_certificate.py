@@ -15,11 +15,12 @@ from symloss.errors import FileError, UnsupportedError
 from symloss.mathematics import study
 from symloss.measured import certified_text
 from symloss.verify.certificate import certify, place_of, regions
-from symloss.verify.checks import Examination, _array_certificate
+from symloss.verify.checks import _array_certificate
+from symloss.verify.examination import Examination
 from symloss.verify.exhaustive import prove
+from symloss.verify.faces import open_module
 from symloss.verify.grid import batches, from_ordinals, ordinals
 from symloss.verify.measure import Examiner, spacing, ulps
-from symloss.verify.modules import open_module
 from symloss.verify.oracle import Point
 from symloss.verify.report import Report
 from tests.conftest import GENERATED, ROOT

@@ -91,9 +91,9 @@ def test_formulas_on_a_terminal_hold_no_latex():
 
 def test_a_users_file_is_as_good_as_a_catalogue_name(mine):
     """Generate, verify, change, notice; all from the user's own folder."""
-    assert "11 files written" in run("generate", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
+    assert "13 files written" in run("generate", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
     assert (
-        "0 files written, 11 already fresh" in run("generate", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
+        "0 files written, 13 already fresh" in run("generate", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
     )
     run("generate", "my_loss.py", "--out", "out", "--check", cwd=mine, check=0)
     run("verify", "my_loss.py", "--out", "out", "-t", "numpy", cwd=mine, check=0)
@@ -149,7 +149,10 @@ def test_check_names_missing_and_orphaned_files(tmp_path):
     [
         (("show", "hubber"), "there is no loss 'hubber'; did you mean huber"),
         (("generate", "hubber"), "did you mean huber"),
-        (("generate", "huber", "-t", "matlab"), "there is no target matlab; choose from numpy, tensorflow, numba, c"),
+        (
+            ("generate", "huber", "-t", "matlab"),
+            "there is no target matlab; choose from numpy, tensorflow, torch, jax, numba, c",
+        ),
         (("generate", "nowhere.py"), "nowhere.py does not exist"),
         (("verify", "huber", "-t", "docs"), "has no functions to verify"),
         (("verify", "huber", "-o", "/nonexistent", "-t", "numpy"), "run symloss generate first"),

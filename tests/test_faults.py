@@ -4,13 +4,15 @@ import inspect
 import re
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
 
 from symloss import catalogue, pipeline
 from symloss.declare import ClassLabel
-from symloss.verify.checks import Examination, verify_module
+from symloss.verify.checks import verify_module
+from symloss.verify.examination import Examination
 from tests.conftest import GENERATED
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
@@ -81,6 +83,9 @@ def _frozen_parameters(text, name, target):
         if target == "numpy":
             pattern = f'self.parameter("{item.name}", {item.name},'
             yield item.name, text.replace(pattern, f'self.parameter("{item.name}", {float(item.default)!r},')
+        elif target == "torch":
+            pattern = f'_number("{item.name}", {item.name}, y_pred)'
+            yield item.name, text.replace(pattern, f"y_pred.new_full((), {float(item.default)!r})")
         elif f'_checked("{item.name}"' in text:
             frozen = f"    {item.name} = tf.constant({float(item.default)!r}, y_pred.dtype)\n"
             marker = "    if from_logits:\n" if "    if from_logits:\n" in text else "    losses = _differentiable("
@@ -94,7 +99,7 @@ MATHEMATICAL = {
     "lost term": _lost_term,
     "wrong branch": _wrong_branch,
 }
-KERAS_OR_NUMPY = {
+OF_TARGETS = {
     "numpy": {
         "ignored weight": (
             "self.sample_weight = None if sample_weight is None else self.weights(sample_weight)",
@@ -119,6 +124,16 @@ KERAS_OR_NUMPY = {
         ),
         "gradient not passed on": ("* with_hessian(y_pred)", "* tf.stop_gradient(with_hessian(y_pred))"),
     },
+    "torch": {
+        "ignored weight": (
+            "    if sample_weight is None:\n        return losses",
+            "    if True:\n        return losses",
+        ),
+        "sum for mean": ('losses.mean() if reduction == "mean"', 'losses.sum() if reduction == "mean"'),
+        "mean by count, not by weights": ("losses.sum() / weight.sum()", "losses.sum() / weight.numel()"),
+        "weights squared": ("losses) * weight", "losses) * weight * weight"),
+        "gradient not passed on": ("_slope(*ctx.saved_tensors)", "_slope(*ctx.saved_tensors).detach()"),
+    },
 }
 
 
@@ -126,7 +141,7 @@ def _is_zero(text, function):
     """A derivative that is zero everywhere has no sign and no factor."""
     start = text.index(f"def _{function}(")
     end = text.index("\n\n\n", start)
-    zeros = ("full_like(y_pred, 0)", "zeros_like(y_pred) + 0.0", "return 0\n")
+    zeros = ("full_like(y_pred, 0)", "zeros_like(y_pred) + 0.0", "zeros_like(y_pred) + 0\n", "return 0\n")
     return any(zero in text[start : end + 1] for zero in zeros)
 
 
@@ -177,6 +192,10 @@ def _kernel_result(kernel, name, target):
 
         whole = "y_true" if isinstance(FORMS[name].y_true, ClassLabel) else ""
         given = {key: tf.constant(value, tf.int32 if key == whole else tf.float64) for key, value in given.items()}
+    if target == "torch":
+        import torch
+
+        given = {key: torch.as_tensor(value) for key, value in given.items()}
     return np.asarray(kernel(**given))
 
 
@@ -184,7 +203,7 @@ def _faulty_modules(name, target):
     text = (GENERATED / target / f"{name}.py").read_text()
     functions = ("value", "gradient", "hessian")
     for function in functions:
-        curvature = function == "hessian" and target == "tensorflow" and not FORMS[name].is_elementwise
+        curvature = function == "hessian" and target != "numpy" and not FORMS[name].is_elementwise
         kernel = "hessian_vector_product" if curvature else function
         if _is_zero(text, kernel):
             continue
@@ -194,12 +213,12 @@ def _faulty_modules(name, target):
                 yield f"{kernel}: {fault}", changed
     for parameter, changed in _frozen_parameters(text, name, target):
         yield f"frozen {parameter}", changed
-    for fault, (old, new) in KERAS_OR_NUMPY[target].items():
+    for fault, (old, new) in OF_TARGETS[target].items():
         if fault == "gradient not passed on" and _is_zero(text, "hessian"):
             continue
         if fault == "gradient not passed on" and "_hessian_vector_product" in text and "_hessian(" not in text:
             continue
-        yield fault, text.replace(old, new, 1) if target == "tensorflow" else text.replace(old, new)
+        yield fault, text.replace(old, new) if target == "numpy" else text.replace(old, new, 1)
 
 
 # Of the losses that compare entries, whose truths take long, one for pairs and one in sorted order.
@@ -207,8 +226,21 @@ COMPARED = ("ranknet", "listmle")
 SEEDED = sorted(name for name, form in FORMS.items() if pipeline.is_measurable(form, "tensorflow") or name in COMPARED)
 
 
-@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
-@pytest.mark.parametrize("form_name", SEEDED)
+# Of those that PyTorch is examined with, one of each kind: what computes is emitted as for TensorFlow.
+IN_TORCH = (
+    "huber",
+    "focal_binary",
+    "sparse_categorical_crossentropy_logits",
+    "cosine_similarity",
+    "tweedie",
+    "listmle",
+)
+
+
+@pytest.mark.parametrize(
+    ("form_name", "target"),
+    [*product(SEEDED, ("numpy", "tensorflow")), *((name, "torch") for name in IN_TORCH)],
+)
 def test_no_fault_survives(form_name, target, tmp_path):
     """Sign, factor 2, lost term, wrong branch, frozen parameter, 1e-4, ignored weight, wrong reduction."""
     original = (GENERATED / target / f"{form_name}.py").read_text()

@@ -7,8 +7,8 @@ import sympy
 import symloss
 from symloss import catalogue
 from symloss.declare import Signs
+from symloss.verify.faces import open_module
 from symloss.verify.grid import Batch
-from symloss.verify.modules import open_module
 from symloss.verify.oracle import Oracle, Point
 from tests.conftest import GENERATED
 
@@ -40,7 +40,7 @@ def test_there_are_ties_to_test():
 
 
 @pytest.mark.parametrize(("name", "kink"), KINKS, ids=lambda item: item if isinstance(item, str) else str(item.at))
-@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+@pytest.mark.parametrize("target", ["numpy", "tensorflow", "torch", "jax"])
 def test_a_tie_takes_the_side_that_the_ledger_names(target, name, kink):
     """The neighbours are the two one-sided derivatives; the tie is one of them, or 0, the same in every target."""
     y_true, at, constants = tie(name, kink)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import symloss
-from symloss.verify.checks import Examination, verify_module
+from symloss.verify.checks import verify_module
+from symloss.verify.examination import Examination
 from tests.accuracy import LOSSES as INVENTED
 from tests.conftest import GENERATED, load, load_file
 from tests.test_c import NAMES, WRONG, results, samples

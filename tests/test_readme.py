@@ -105,7 +105,7 @@ def test_counts_of_certified_functions_are_those_recorded():
     assert f"measured in float64, and {of_numpy[2]} in float32" in text
     in_all = {
         target: [sum(counts[target, dtype, *rest] for dtype in ("float64", "float32")) for rest in ((), ("good",))]
-        for target in ("c", "tensorflow")
+        for target in ("c", "tensorflow", "torch")
     }
     assert (
         "Of {} functions that were measured, {} are good, {} of the {} in float32".format(
@@ -115,3 +115,4 @@ def test_counts_of_certified_functions_are_those_recorded():
     )
     assert [counts["c", *rest] for rest in _KINDS] == [counts["numba", *rest] for rest in _KINDS]
     assert "Of {} functions that were measured, {} are good eagerly".format(*in_all["tensorflow"]) in text
+    assert "of {} functions that were measured, {} are good in eager mode".format(*in_all["torch"]) in text

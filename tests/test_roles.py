@@ -5,7 +5,8 @@ import pytest
 
 import symloss
 from symloss.errors import DeclarationError
-from symloss.verify.checks import Examination, verify_module
+from symloss.verify.checks import verify_module
+from symloss.verify.examination import Examination
 from tests.conftest import load
 
 ARRAYS = [

@@ -20,7 +20,8 @@ from sympy import (
 
 from symloss import ExtraInput, Interval, Loss, Parameter, load, y_pred, y_true
 from symloss.declare import Axis, ClassLabel, Simplex, Vectors, real, sum_over, unit
-from symloss.verify.checks import Examination, verify_module
+from symloss.verify.checks import verify_module
+from symloss.verify.examination import Examination
 
 residual = y_pred - y_true
 a, b = Symbol("a"), Symbol("b")

@@ -2,20 +2,38 @@
 
 import json
 import math
+from itertools import product
 
 import pytest
 import sympy
 
 from symloss import Loss, catalogue, y_pred, y_true
-from symloss.verify.checks import Examination, verify_module
+from symloss.verify.checks import verify_module
+from symloss.verify.examination import Examination
 from symloss.verify.oracle import Oracle, Point, UndecidedError
 from symloss.verify.report import cause_of
-from tests.conftest import GENERATED, ROOT, load
+from tests.conftest import GENERATED, ROOT, form_names, load
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
 
 
-@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+# What JAX compiles takes seconds each; tests/test_jax.py compares all of its modules with NumPy's.
+JAX = [
+    "huber",
+    "focal_binary",
+    "categorical_crossentropy_logits",
+    "cox_efron",
+    "listmle",
+    "ntxent",
+    "tweedie",
+    "triplet",
+]
+
+
+@pytest.mark.parametrize(
+    ("form_name", "target"),
+    [*product(form_names(), ["numpy", "tensorflow", "torch"]), *((name, "jax") for name in JAX)],
+)
 def test_every_module_passes(form_name, target):
     """Value, gradient, Hessian, reductions, weights, products, start value and link, at every probe."""
     examination = Examination(FORMS[form_name])

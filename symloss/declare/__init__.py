@@ -35,7 +35,7 @@ from symloss.declare.domain import (
 )
 from symloss.declare.functions import clamp, clamp_probability, ratio, stop_gradient
 from symloss.declare.link import Link, log_link, logit_link, softmax_link
-from symloss.declare.loss import ExtraInput, KerasName, Loss, Parameter
+from symloss.declare.loss import ExtraInput, KerasName, Loss, Parameter, TorchName
 from symloss.declare.nodes import (
     Axis,
     Bracket,
@@ -76,6 +76,7 @@ __all__ = [
     "Signs",
     "Simplex",
     "Softmax",
+    "TorchName",
     "Total",
     "Unit",
     "Vectors",

@@ -105,6 +105,23 @@ class KerasName:
 
 
 @dataclass(frozen=True)
+class TorchName:
+    """The PyTorch class and function this loss stands in for.
+
+    ``arguments`` are those that the class takes by place, in its order; all others are keywords. ``dim`` is the
+    dimension of the entries of a sample, ``ignores`` tells whether a label may be left out by ``ignore_index``.
+    ``raw`` is what the form with the link composed stands in for.
+    """
+
+    name: str = ""
+    function: str = ""
+    arguments: tuple[str, ...] = ()
+    dim: int = -1
+    ignores: bool = False
+    raw: TorchName | None = None
+
+
+@dataclass(frozen=True)
 class Loss:
     """One loss per sample, ``expression`` in the symbols ``y_true`` and ``y_pred``, its parameters and extra inputs.
 
@@ -132,6 +149,7 @@ class Loss:
     where: Mapping[Expr, Expr] = field(default_factory=dict)
     minimiser: Expr | None = None
     keras: KerasName | None = None
+    torch: TorchName | None = None
     references: tuple[str, ...] = ()
     composed: Loss | None = None
     rows: Index | None = None

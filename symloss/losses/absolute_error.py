@@ -2,7 +2,7 @@
 
 from sympy import Abs
 
-from symloss.declare import KerasName, Loss, y_pred, y_true
+from symloss.declare import KerasName, Loss, TorchName, y_pred, y_true
 
 absolute_error = Loss(
     name="absolute_error",
@@ -10,5 +10,6 @@ absolute_error = Loss(
     family="regression",
     expression=Abs(y_pred - y_true),
     keras=KerasName("MeanAbsoluteError"),
+    torch=TorchName("L1Loss", "l1_loss"),
     references=("Laplace, P.-S. (1774), Memoire sur la probabilite des causes par les evenements.",),
 )

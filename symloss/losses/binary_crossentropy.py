@@ -7,6 +7,7 @@ from symloss.declare import (
     KerasName,
     Loss,
     Parameter,
+    TorchName,
     clamp_probability,
     logit_link,
     unit,
@@ -41,6 +42,11 @@ binary_crossentropy = Loss(
         "BinaryCrossentropy",
         defaults={"epsilon": "epsilon"},
         arguments=("from_logits", "label_smoothing", "axis", "reduction", "name", "dtype"),
+    ),
+    torch=TorchName(
+        "BCELoss",
+        "binary_cross_entropy",
+        raw=TorchName("BCEWithLogitsLoss", "binary_cross_entropy_with_logits"),
     ),
     references=("Cox, D. R. (1958), The regression analysis of binary sequences, J. R. Statist. Soc. B 20, 215-242.",),
 )

@@ -2,7 +2,7 @@
 
 from sympy import Abs, Piecewise, Symbol
 
-from symloss.declare import KerasName, Loss, Parameter, positive, y_pred, y_true
+from symloss.declare import KerasName, Loss, Parameter, TorchName, positive, y_pred, y_true
 
 delta = Symbol("delta", positive=True)
 residual = y_pred - y_true
@@ -17,5 +17,6 @@ huber = Loss(
     ),
     parameters=(Parameter(delta, 1.0, positive, "residual at which the loss turns from squared to absolute"),),
     keras=KerasName("Huber", arguments=("delta", "reduction", "name", "dtype"), instance="huber_loss"),
+    torch=TorchName("HuberLoss", "huber_loss", arguments=("reduction", "delta")),
     references=("Huber, P. J. (1964), Robust estimation of a location parameter, Ann. Math. Statist. 35, 73-101.",),
 )

@@ -2,7 +2,7 @@
 
 from sympy import exp, log
 
-from symloss.declare import Loss, Signs, y_pred, y_true
+from symloss.declare import Loss, Signs, TorchName, y_pred, y_true
 
 logistic_margin = Loss(
     name="logistic_margin",
@@ -10,5 +10,6 @@ logistic_margin = Loss(
     family="margin classification",
     expression=log(1 + exp(-y_true * y_pred)),
     y_true=Signs(),
+    torch=TorchName("SoftMarginLoss", "soft_margin_loss"),
     references=("Friedman, Hastie, Tibshirani (2000), Additive logistic regression, Ann. Statist. 28, 337-407.",),
 )

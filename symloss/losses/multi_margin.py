@@ -7,6 +7,7 @@ from symloss.declare import (
     ClassLabel,
     Loss,
     Parameter,
+    TorchName,
     Vectors,
     bracket,
     positive,
@@ -28,5 +29,6 @@ multi_margin = Loss(
     y_true=ClassLabel("K"),
     y_pred=Vectors("K", real),
     parameters=(Parameter(margin, 1.0, positive, "the lead that the right class must have"),),
+    torch=TorchName("MultiMarginLoss", "multi_margin_loss"),
     references=("Weston, J., Watkins, C. (1999), Support vector machines for multi-class pattern recognition, ESANN.",),
 )

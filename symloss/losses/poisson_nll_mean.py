@@ -2,7 +2,7 @@
 
 from sympy import Symbol, log
 
-from symloss.declare import Interval, KerasName, Loss, Parameter, log_link, nonnegative, y_pred, y_true
+from symloss.declare import Interval, KerasName, Loss, Parameter, TorchName, log_link, nonnegative, y_pred, y_true
 
 epsilon = Symbol("epsilon", nonnegative=True)
 
@@ -18,5 +18,6 @@ poisson_nll_mean = Loss(
     forms={"prediction": "poisson_nll_mean", "raw": "poisson_nll"},
     fixed_by_link={"epsilon": 0},
     keras=KerasName("Poisson", defaults={"epsilon": "epsilon"}),
+    torch=TorchName(raw=TorchName("PoissonNLLLoss", "poisson_nll_loss")),
     references=("McCullagh, P., Nelder, J. A. (1989), Generalized Linear Models, 2nd ed., chapter 6.",),
 )

@@ -11,6 +11,7 @@ from symloss.declare import (
     KerasName,
     Loss,
     Parameter,
+    TorchName,
     Vectors,
     clamp_probability,
     softmax_link,
@@ -46,5 +47,6 @@ sparse_categorical_crossentropy = Loss(
         arguments=("from_logits", "ignore_class", "reduction", "axis", "name", "dtype"),
     ),
     minimiser=Delta(y_true, k),
+    torch=TorchName(raw=TorchName("CrossEntropyLoss", "cross_entropy", dim=1, ignores=True)),
     references=("McFadden, D. (1974), Conditional logit analysis of qualitative choice behavior.",),
 )

@@ -1,6 +1,6 @@
 """Squared error: the Gaussian log-likelihood up to constants; its minimiser is the mean."""
 
-from symloss.declare import KerasName, Loss, y_pred, y_true
+from symloss.declare import KerasName, Loss, TorchName, y_pred, y_true
 
 residual = y_pred - y_true
 
@@ -10,5 +10,6 @@ squared_error = Loss(
     family="regression",
     expression=residual**2,
     keras=KerasName("MeanSquaredError"),
+    torch=TorchName("MSELoss", "mse_loss"),
     references=("Gauss, C. F. (1809), Theoria motus corporum coelestium, section 3.",),
 )

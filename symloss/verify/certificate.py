@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from symloss.declare import Loss
+from symloss.verify.frameworks import DifferentiatedModule
 from symloss.verify.measure import Error, Examiner, Measurement
-from symloss.verify.modules import NumpyModule, TensorflowModule
+from symloss.verify.modules import NumpyModule
 from symloss.verify.oracle import Oracle
 
 # The error that is good, in ulps or in ulps divided by 1 + S.
@@ -24,6 +25,10 @@ LIMITS: Mapping[tuple[str, str], float] = {
     ("numba", "float32"): 4.0,
     ("c", "float64"): 4.0,
     ("c", "float32"): 4.0,
+    ("torch", "float64"): 4.0,
+    ("torch", "float32"): 6.0,
+    ("jax", "float64"): 8.0,
+    ("jax", "float32"): 8.0,
     ("tensorflow", "float64"): 8.0,
     ("tensorflow", "float32"): 8.0,
 }
@@ -70,7 +75,7 @@ class Line:
 
 
 def certify(
-    loss: Loss, module: NumpyModule | TensorflowModule, dtypes: list[str], points: int, oracle: Oracle | None = None
+    loss: Loss, module: NumpyModule | DifferentiatedModule, dtypes: list[str], points: int, oracle: Oracle | None = None
 ) -> Iterator[Line]:
     """Measure every function of a module in every dtype and mode."""
     oracle = Oracle(loss) if oracle is None else oracle
@@ -81,7 +86,7 @@ def certify(
 
 def measure(
     examiner: Examiner,
-    module: NumpyModule | TensorflowModule,
+    module: NumpyModule | DifferentiatedModule,
     dtype: str,
     points: int,
 ) -> Iterator[Line]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,77 +12,33 @@ import mpmath
 import numpy as np
 from mpmath import mpf
 
-from symloss.declare import ClassLabel, Identifiers, Loss, stop_gradient
+from symloss.declare import Loss, stop_gradient
 from symloss.declare.domain import contains_all
 from symloss.errors import SymlossError
 from symloss.verify.balls import UndecidedError
+from symloss.verify.batches import batch_of, batch_truth, close, rows_of, vectors_and_products, weights_of
 from symloss.verify.certificate import certify, environment
-from symloss.verify.modules import NumpyModule, TensorflowModule, arrays, open_module
-from symloss.verify.oracle import Oracle, Point, Truth, compares_entries
-from symloss.verify.plain import plain_autodiff
-from symloss.verify.probes import Probe, probes
+from symloss.verify.examination import Examination
+from symloss.verify.faces import open_module
+from symloss.verify.framework_checks import (
+    check_jax_reductions,
+    check_keras_reductions,
+    check_plain_autodiff,
+    check_products,
+    check_torch_reductions,
+)
+from symloss.verify.frameworks import DifferentiatedModule
+from symloss.verify.modules import NumpyModule, arrays
+from symloss.verify.oracle import Point, Truth
+from symloss.verify.probes import Probe
 from symloss.verify.report import Failure, Report, cause_of
 
-LIMIT = 16.0  # ulps of the result, times 1 + S
-LIMIT_COMPARED = 32.0  # where entries are compared with each other, and roundings of all pairs add up
 _SMALLEST = 4 * 5e-324
-_FLUSHED = 4 * float(np.finfo(np.float64).tiny)  # TensorFlow's kernels flush subnormals to zero
+_FLUSHED = 4 * float(np.finfo(np.float64).tiny)
+_FLUSHING = ("tensorflow", "jax")  # their kernels flush subnormals to zero
 _LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_SCORE = 1e5  # what is larger is a length, which formulas divide by
-_BATCH = 6
 _RECHECKED = 600  # samples of a certificate that is checked again
-
-
-class Examination:
-    """Everything about one loss that does not depend on the target: points and truths, computed once."""
-
-    def __init__(self, loss: Loss) -> None:
-        self.loss = loss
-        self.oracle = Oracle(loss)
-        self.probes = probes(loss)
-        self.compares_entries = compares_entries(loss)
-        self.limit = LIMIT_COMPARED if self.compares_entries else LIMIT
-        self._truths: dict[str, Truth] = {}
-
-    def truth(self, point: Point) -> Truth:
-        """What the declaration says, remembered."""
-        key = repr((point.y_true, point.y_pred, sorted(point.constants.items())))
-        if key not in self._truths:
-            self._truths[key] = self.oracle.truth(point)
-        return self._truths[key]
-
-    def sensitivity(self, point: Point, pick: Callable[[Truth], mpf], size: mpf) -> float:
-        """S: by how many ulps the truth moves when every inexact input moves by half an ulp; integers are exact."""
-        here, moved = pick(self.truth(point)), mpf(0)
-        for changed in _half_ulp_away(point, self.loss):
-            try:
-                there = pick(self.oracle.truth(changed))
-            except UndecidedError:
-                continue
-            if mpmath.isfinite(there):
-                moved += abs(there - here)
-        return float(moved / size)
-
-
-def _half_ulp_away(point: Point, loss: Loss) -> Iterable[Point]:
-    def nudged(number: float) -> float | None:
-        return None if number == int(number) and abs(number) < 2**53 else math.nextafter(number, math.inf)
-
-    for name in ("y_true", "y_pred"):
-        entries = getattr(point, name)
-        if name == "y_true" and isinstance(loss.y_true, ClassLabel | Identifiers):
-            continue
-        for place, number in enumerate(entries if isinstance(entries, tuple) else (entries,)):
-            other = nudged(number)
-            if other is not None:
-                moved = (*entries[:place], other, *entries[place + 1 :]) if isinstance(entries, tuple) else other
-                yield replace(point, **{name: moved})  # type: ignore[arg-type]
-    for name, number in point.constants.items():
-        if isinstance(number, tuple):
-            continue
-        other = nudged(number)
-        if other is not None:
-            yield replace(point, constants={**point.constants, name: other})
 
 
 def verify_module(examination: Examination, target: str, path: Path, *, until_failure: bool = False) -> Report:
@@ -103,7 +59,7 @@ def verify_module(examination: Examination, target: str, path: Path, *, until_fa
 # -- single samples ------------------------------------------------------------------------------------------------
 
 
-def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowModule, report: Report) -> None:
+def _against_truth(examination: Examination, emitted: NumpyModule | DifferentiatedModule, report: Report) -> None:
     """Value, gradient and Hessian at every probe."""
     wrong: dict[str, list[tuple[Failure, float]]] = {}
     decided = []
@@ -135,7 +91,7 @@ def _against_truth(examination: Examination, emitted: NumpyModule | TensorflowMo
 
 
 def _computed(
-    emitted: NumpyModule | TensorflowModule, report: Report, decided: list[tuple[Probe, Point, Truth]]
+    emitted: NumpyModule | DifferentiatedModule, report: Report, decided: list[tuple[Probe, Point, Truth]]
 ) -> list[dict[str, np.ndarray]]:
     """What the module gives at all points; up to the first that it raises an error for, which is a failure."""
     try:
@@ -173,7 +129,7 @@ def _error(
     if not math.isfinite(got):
         return 0.0 if abs(exact) > _LARGEST / 4 else math.inf
     difference = abs(mpf(got) - exact)
-    if difference <= (_FLUSHED if target == "tensorflow" else _SMALLEST):
+    if difference <= (_FLUSHED if target in _FLUSHING else _SMALLEST):
         return 0.0
     ulp = mpf(math.ulp(float(exact if whole is None else whole)))
     error = difference / ulp
@@ -200,59 +156,14 @@ def _raised(report: Report, function: str, group: str, point: Point | None, erro
 # -- batches -------------------------------------------------------------------------------------------------------
 
 
-def batch_of(examination: Examination, emitted: NumpyModule | TensorflowModule) -> list[Point]:
-    """Random points that share the parameters of the first."""
-    drawn = [probe.point for probe in examination.probes if probe.group == "random"][:_BATCH]
-    shared = {item.name: drawn[0].constants[item.name] for item in examination.loss.parameters}
-    return [emitted.adjusted(replace(point, constants={**point.constants, **shared})) for point in drawn]
-
-
-def _close(report: Report, function: str, got: Any, expected: Any, tolerance: float = 1e-11) -> None:
-    """Compare arrays; record the first entry that is off."""
-    got, expected = np.atleast_1d(np.asarray(got, dtype=float)), np.atleast_1d(np.asarray(expected, dtype=float))
-    if got.ndim > expected.ndim == 2:
-        got = got.reshape(len(got), -1)
-    if got.shape != expected.shape:
-        cause = f"shape {got.shape} instead of {expected.shape}"
-        report.failures.append(Failure(report.loss, report.target, function, "batch", None, math.nan, math.nan, cause))
-        return
-    scale = np.maximum(np.abs(expected), np.abs(expected).max(initial=0) * 1e-3)
-    off = ~(np.abs(got - expected) <= tolerance * scale + 1e-300)
-    if off.any():
-        pairs = list(zip(got[off].tolist(), expected[off].tolist(), strict=True))
-        first = pairs[0]
-        report.failures.append(
-            Failure(report.loss, report.target, function, "batch", None, first[0], first[1], cause_of(pairs))
-        )
-
-
-def _batch_truth(examination: Examination, points: list[Point]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    truths = [examination.truth(point) for point in points]
-    value = np.array([float(truth.value) for truth in truths])
-    gradient = np.array([[float(entry) for entry in truth.gradient] for truth in truths])
-    hessian = np.array([[float(entry) for entry in truth.hessian] for truth in truths])
-    if examination.loss.is_elementwise:
-        gradient, hessian = gradient[:, 0], hessian[:, 0]
-    return value, gradient, hessian
-
-
-def _weights(count: int) -> np.ndarray:
-    return np.array([0.5, 2.0, 1.0, 3.0, 0.25, 1.5][:count])
-
-
-def _rows(loss: Loss, point: Point) -> int:
-    """How many rows a sample has, where the loss has a value for each; else 0."""
-    return dict(point.sizes)[loss.rows.axis.name] if loss.rows is not None else 0
-
-
 def _array_reductions(examination: Examination, emitted: NumpyModule, report: Report) -> None:
     """Mean, sum and none, with and without weights; weight 2 equals the row twice."""
     points = batch_of(examination, emitted)
     y_true, y_pred, keywords = arrays(examination.loss, points)
-    value, gradient, hessian = _batch_truth(examination, points)
+    value, gradient, hessian = batch_truth(examination, points)
     module = emitted.module
-    count, rows = len(points), _rows(examination.loss, points[0])
-    for weight in (None, _weights(count)):
+    count, rows = len(points), rows_of(examination.loss, points[0])
+    for weight in (None, weights_of(count)):
         factor = np.ones(count) if weight is None else weight
         spread = factor if gradient.ndim == 1 else factor[:, None]
         total = factor.sum() * (rows or 1)
@@ -272,11 +183,11 @@ def _array_reductions(examination: Examination, emitted: NumpyModule, report: Re
                 if rows and name == "loss" and reduction == "none":
                     got = got.sum(axis=-1)
                 label = f"{name}, reduction {reduction}" + ("" if weight is None else ", weighted")
-                _close(report, label, got, exact)
+                close(report, label, got, exact)
     twice = np.repeat(np.arange(len(points)), 2)
     repeated = {name: item[twice] if isinstance(item, np.ndarray) else item for name, item in keywords.items()}
     doubled = module.loss(y_true[twice], y_pred[twice], **repeated)
-    _close(
+    close(
         report,
         "loss, weight 2",
         module.loss(y_true, y_pred, sample_weight=np.full((count, rows) if rows else count, 2.0), **keywords),
@@ -288,12 +199,12 @@ def _array_pairs(examination: Examination, emitted: NumpyModule, report: Report)
     """The functions that return two results give the same numbers."""
     points = batch_of(examination, emitted)
     y_true, y_pred, keywords = arrays(examination.loss, points)
-    value, gradient, hessian = _batch_truth(examination, points)
+    value, gradient, hessian = batch_truth(examination, points)
     pairs = (("loss_and_gradient", (value.sum(), gradient)), ("gradient_and_hessian", (gradient, hessian)))
     for name, expected in pairs:
         got = getattr(emitted.module, name)(y_true, y_pred, reduction="sum", **keywords)
         for part, exact in zip(got, expected, strict=True):
-            _close(report, name, part, exact)
+            close(report, name, part, exact)
 
 
 def _array_large_arrays(examination: Examination, emitted: NumpyModule, report: Report) -> None:
@@ -313,14 +224,7 @@ def _array_large_arrays(examination: Examination, emitted: NumpyModule, report: 
         function = getattr(emitted.module, name)
         few = function(y_true, y_pred, reduction="none", **keywords)
         many = function(labels, predictions, reduction="none", **large)
-        _close(report, f"{name}, more than one block", many, np.concatenate([few] * times), 1e-15)
-
-
-def _vectors_and_products(examination: Examination, points: list[Point]) -> tuple[np.ndarray, np.ndarray]:
-    """A vector for every point, the same for all, and the Hessian times it."""
-    vector = np.linspace(-1.0, 2.0, len(points[0].y_pred))  # type: ignore[arg-type]
-    exact = [[float(entry) for entry in examination.oracle.product(point, list(vector))] for point in points]
-    return np.tile(vector, (len(points), 1)), np.array(exact)
+        close(report, f"{name}, more than one block", many, np.concatenate([few] * times), 1e-15)
 
 
 def _array_products(examination: Examination, emitted: NumpyModule, report: Report) -> None:
@@ -329,16 +233,14 @@ def _array_products(examination: Examination, emitted: NumpyModule, report: Repo
         return
     points = batch_of(examination, emitted)[:2]
     y_true, y_pred, keywords = arrays(examination.loss, points)
-    vectors, exact = _vectors_and_products(examination, points)
+    vectors, exact = vectors_and_products(examination, points)
     along = vectors.reshape(y_pred.shape)
     got = emitted.module.hessian_vector_product(y_true, y_pred, along, reduction="sum", **keywords)
-    _close(report, "hessian_vector_product", got, exact)
+    close(report, "hessian_vector_product", got, exact)
     full = emitted.module.hessian_full(y_true, y_pred, reduction="sum", **keywords)
     full = full.reshape(len(points), vectors.shape[1], -1)
-    _close(report, "hessian_full", full @ vectors[0], exact)
-    _close(
-        report, "hessian_full, diagonal", np.diagonal(full, axis1=-2, axis2=-1), _batch_truth(examination, points)[2]
-    )
+    close(report, "hessian_full", full @ vectors[0], exact)
+    close(report, "hessian_full, diagonal", np.diagonal(full, axis1=-2, axis2=-1), batch_truth(examination, points)[2])
 
 
 def _array_start_value(examination: Examination, emitted: NumpyModule, report: Report) -> None:
@@ -346,7 +248,7 @@ def _array_start_value(examination: Examination, emitted: NumpyModule, report: R
     loss = examination.loss
     points = batch_of(examination, emitted)
     y_true, _, keywords = arrays(loss, points)
-    weight = _weights(len(points))
+    weight = weights_of(len(points))
     if points[0].sizes:
         return
     try:
@@ -424,77 +326,10 @@ def _array_inverse_link(examination: Examination, emitted: NumpyModule, report: 
                 return
 
 
-def _keras_reductions(examination: Examination, emitted: TensorflowModule, report: Report) -> None:
-    """The Keras class: every reduction, with and without weights."""
-    import keras
-
-    loss = examination.loss
-    points = batch_of(examination, emitted)
-    value, gradient, _ = _batch_truth(examination, points)
-    kind = next(
-        item
-        for item in vars(emitted.module).values()
-        if isinstance(item, type) and issubclass(item, keras.losses.Loss) and item.__module__ == emitted.module.__name__
-    )
-    y_true, y_pred, keywords = arrays(loss, points)
-    if loss.is_elementwise:
-        y_true, y_pred = y_true[:, None], y_pred[:, None]
-        gradient = gradient[:, None]
-        keywords |= {item.name: keywords[item.name][:, None] for item in loss.extra_inputs}
-    keywords = {name: item for name, item in keywords.items() if name in emitted.accepted}
-    if loss.keras is not None and loss.keras.switch is not None and loss.keras.switch[0] in emitted.accepted:
-        keywords[loss.keras.switch[0]] = True
-    count, rows = len(points), _rows(loss, points[0])
-    for weight in (None, _weights(count)):
-        factor = np.ones(count) if weight is None else weight
-        per_row = weight if weight is None or not rows else np.tile(weight[:, None], (1, rows))
-        total = (value * factor).sum()
-        expected = {
-            "sum_over_batch_size": total / (count * (rows or 1)),
-            "mean": total / (count * (rows or 1)),
-            "sum": total,
-            "mean_with_sample_weight": total / (factor.sum() * (rows or 1)),
-            "none": value * factor,
-        }
-        for reduction, exact in expected.items():
-            instance = kind(reduction=reduction, dtype="float64", **keywords)
-            moving = emitted.tf.constant(y_pred)
-            with emitted.tf.GradientTape() as tape:
-                tape.watch(moving)
-                got = instance(y_true, moving, sample_weight=per_row)
-                if rows and reduction == "none":
-                    got = emitted.tf.reduce_sum(got, axis=-1)
-            label = f"{kind.__name__}, reduction {reduction}" + ("" if weight is None else ", weighted")
-            _close(report, label, got.numpy(), exact)
-            if reduction == "sum":
-                spread = factor[:, None]
-                _close(report, f"{label}, gradient", tape.gradient(got, moving).numpy(), gradient * spread)
-
-
-def _keras_products(examination: Examination, emitted: TensorflowModule, report: Report) -> None:
-    """The Hessian times a vector, which is what the gradient's own gradient is, of losses over an axis."""
-    if examination.loss.is_elementwise:
-        return
-    points = batch_of(examination, emitted)[:2]
-    vectors, exact = _vectors_and_products(examination, points)
-    _close(report, "Hessian times a vector", emitted.product(points, vectors), exact)
-
-
-def _plain_autodiff(examination: Examination, emitted: TensorflowModule, report: Report) -> None:
-    """TensorFlow's own derivatives of the declared formula, at ordinary points."""
-    points = batch_of(examination, emitted)
-    gradient, hessian = plain_autodiff(examination.loss, points, emitted.tf)
-    _, got_gradient, got_hessian = emitted.evaluate(points)
-    undefined = np.isnan(gradient) | np.isnan(hessian)  # the direction of a zero vector, say
-    gradient, hessian = np.where(undefined, got_gradient, gradient), np.where(undefined, got_hessian, hessian)
-    _close(report, "gradient, autodiff of the plain formula", got_gradient, gradient, 1e-6)
-    _close(report, "hessian, autodiff of the plain formula", got_hessian, hessian, 1e-5)
-
-
 # -- finite differences --------------------------------------------------------------------------------------------
 
 
-def _finite_differences(examination: Examination, emitted: NumpyModule | TensorflowModule, report: Report) -> None:
+def _finite_differences(examination: Examination, emitted: NumpyModule | DifferentiatedModule, report: Report) -> None:
     """Central differences of the emitted value and gradient, at random points away from kinks."""
     if examination.loss.full_expression.has(stop_gradient):
         return  # weights that are constants for the derivative, which differences see moving
@@ -563,7 +398,9 @@ _OF_ARRAYS: tuple[Callable[[Examination, Any, Report], None], ...] = (
 )
 CHECKS: Mapping[str, tuple[Callable[[Examination, Any, Report], None], ...]] = {
     "numpy": _OF_ARRAYS,
-    "tensorflow": (_keras_reductions, _keras_products, _plain_autodiff, _against_truth, _finite_differences),
+    "tensorflow": (check_keras_reductions, check_products, check_plain_autodiff, _against_truth, _finite_differences),
+    "torch": (check_torch_reductions, check_products, _against_truth, _finite_differences),
+    "jax": (check_jax_reductions, check_products, _against_truth, _finite_differences),
     "numba": _OF_ARRAYS,
     "c": _OF_ARRAYS,
 }

@@ -15,9 +15,10 @@ import numpy as np
 from symloss.declare import ClassLabel, Interval, Loss, Signs
 from symloss.declare.domain import entries_of
 from symloss.errors import UnsupportedError
+from symloss.verify.frameworks import DifferentiatedModule
 from symloss.verify.grid import Array, Batch
 from symloss.verify.measure import FUNCTIONS, Evaluate, Examiner, ulps
-from symloss.verify.modules import NumpyModule, TensorflowModule
+from symloss.verify.modules import NumpyModule
 
 # Half an ulp for the final rounding and, for what is computed in the dtype itself, the limits of its certificate.
 _BOUNDS = {("numpy", "float16"): 0.51, ("numpy", "float32"): 6.0}
@@ -52,7 +53,7 @@ class Proof:
         return {**vars(self), "proved": self.is_proved}
 
 
-def prove(loss: Loss, module: NumpyModule | TensorflowModule, dtype: str) -> Iterator[Proof]:
+def prove(loss: Loss, module: NumpyModule | DifferentiatedModule, dtype: str) -> Iterator[Proof]:
     """The worst error of value, gradient and Hessian over every prediction in the domain, at the default parameters.
 
     Raises UnsupportedError for a loss with more than one variable, where there are too many inputs to try.

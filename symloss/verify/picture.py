@@ -11,9 +11,10 @@ import numpy as np
 from symloss.declare import Loss
 from symloss.errors import FileError, MissingFrameworkError
 from symloss.verify.certificate import DTYPES, LIMITS
+from symloss.verify.frameworks import DifferentiatedModule
 from symloss.verify.grid import ordinals
 from symloss.verify.measure import FUNCTIONS, Examiner
-from symloss.verify.modules import NumpyModule, TensorflowModule
+from symloss.verify.modules import NumpyModule
 
 _FORMATS = (".png", ".svg", ".pdf")
 _LEAST = 1e-2  # errors below are drawn here
@@ -28,7 +29,7 @@ def check_format(path: Path) -> None:
         raise MissingFrameworkError("Matplotlib is not installed; pip install 'symloss[certify]'")
 
 
-def draw_errors(loss: Loss, module: NumpyModule | TensorflowModule, path: Path, count: int = 3000) -> Path:
+def draw_errors(loss: Loss, module: NumpyModule | DifferentiatedModule, path: Path, count: int = 3000) -> Path:
     """One panel per function and dtype: the error in ulp/(1 + S) over the prediction.
 
     Raises MissingFrameworkError without Matplotlib, FileError for a format that is none of png, svg and pdf.
