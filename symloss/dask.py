@@ -93,17 +93,15 @@ class Functions:
 
         Raises UnsupportedError for vectors of targets, ValueError where no finite constant is best.
         """
-        labels = _as_dask(y_true)
-        if "classes" in signature(self.module.start_value).parameters:
-            labels, given = _aligned(labels, {"sample_weight": sample_weight, **keywords}, labels)
-            return _best_of_classes(self.module, labels, given)
-        if self._has_axis:
+        has_classes = "classes" in signature(self.module.start_value).parameters
+        if self._has_axis and not has_classes:
             raise UnsupportedError(
                 f"{self.module.METADATA['name']} is over an axis, whose best constant is a vector; take the "
                 "start_value of the module on a sample of the rows"
             )
+        labels = _as_dask(y_true)
         labels, given = _aligned(labels, {"sample_weight": sample_weight, **keywords}, labels)
-        return _best_constant(self.module, labels, given)
+        return (_best_of_classes if has_classes else _best_constant)(self.module, labels, given)
 
     @property
     def _has_axis(self) -> bool:

@@ -11,7 +11,7 @@ from itertools import chain, count
 from string import ascii_lowercase
 
 from symloss.emit import Emitter, Line, Program
-from symloss.kernel import Apply, Constant, Input, Kernel, Value
+from symloss.kernel import Apply, Constant, Input, Kernel, Value, result_kind
 from symloss.rare import FLAGS, Rare, Reading, find_rare, in_front
 from symloss.targets import Step, Target
 from symloss.targets.target import CALL
@@ -193,11 +193,12 @@ class _StepEmitter(Emitter):
                 if operation == "select" and self._operands(position)[0] == rare.flag:
                     moved[position] = move(self._operands(position)[1 if rare.is_chosen else 2])
                     return moved[position]
+                kind = "element" if value.kind == "row" else value.kind
                 if position in rare.positions:
                     definition = Apply(operation, tuple(map(move, self._operands(position))))
+                    kind = result_kind(operation, [values[operand].kind for operand in definition.operands])
                 elif not isinstance(definition, Constant):
                     definition = Input(self._picked(position, rare, lines), value.kind)
-                kind = "element" if value.kind == "row" else value.kind
                 values.append(replace(value, definition=definition, kind=kind))
                 moved[position] = len(values) - 1
             return moved[position]

@@ -23,7 +23,7 @@ from symloss.derive import Derivation
 from symloss.display import Notation
 from symloss.emit import Program, emit
 from symloss.emit_steps import emit_steps, goes_by_steps
-from symloss.keras_signature import function_values
+from symloss.keras_signature import domain_entry, function_values
 from symloss.kernel import KEYED, Apply, Kernel
 from symloss.kinks import Kink
 from symloss.targets import Target
@@ -227,6 +227,7 @@ def _shapes(loss: Loss) -> dict[str, Any]:
         "takes_axis": rank == 1,
         "arrays": arrays,
         "parameter_names": [item.name for item in loss.parameters],
+        "parameter_domains": [domain_entry(item) for item in loss.parameters],
         "extra_names": [item.name for item in loss.extra_inputs],
         "axes_text": _axes_text,
     }
@@ -416,21 +417,29 @@ def _number(end: float) -> str:
     return str(int(end)) if end == int(end) else repr(end)
 
 
-def _check(name: str, domain: Domain, owner: str = "self.") -> str:
-    """The line that checks an array, or the attribute of its name, against its domain."""
-    array = f"{owner}{name}"
-    line = f'_in_domain("{name}", {array}, {_limits(domain)})'
-    further = {Signs: f"_are_signs({array})", Rising: f'_are_rising("{name}", {array})'}.get(type(domain))
-    return line if further is None else f"{line}\n        {further}"
+def _check(name: str, domain: Domain) -> str:
+    """The lines of a method that check the attribute of a name against its domain."""
+    return "\n        ".join(_check_lines(name, domain, f"self.{name}"))
+
+
+def _check_lines(name: str, domain: Domain, array: str) -> list[str]:
+    """The lines that check an array against its domain."""
+    further = {Signs: [f"_are_signs({array})"], Rising: [f'_are_rising("{name}", {array})']}.get(type(domain), [])
+    return [f'_in_domain("{name}", {array}, {_limits(domain)})', *further]
 
 
 def _block_checks(loss: Loss) -> list[str]:
     """The lines that check targets and predictions of one shape: real numbers of both by one sum."""
-    domains = {"y_true": loss.y_true, "y_pred": loss.y_pred}
-    lines = [line for name, domain in domains.items() for line in _check(name, domain, "").split("\n        ")]
-    if all(type(domain) in (Interval, Vectors) and entries_of(domain) == Interval() for domain in domains.values()):
+    of_targets, of_predictions = (_check_lines(name, getattr(loss, name), name) for name in ("y_true", "y_pred"))
+    if isinstance(loss.y_true, ClassLabel):
+        return of_predictions
+    lines = [*of_targets, *of_predictions]
+    if all(
+        type(domain) in (Interval, Vectors) and entries_of(domain) == Interval()
+        for domain in (loss.y_true, loss.y_pred)
+    ):
         return ["if not _are_finite(y_true, y_pred):", *(f"    {line}" for line in lines)]
-    return lines[1:] if isinstance(loss.y_true, ClassLabel) else lines
+    return lines
 
 
 def _limits(domain: Domain) -> str:

@@ -569,12 +569,16 @@ def power_quotient(lowering: Lowering, node: Expr) -> int:
     if weight is not None:
         return lowering.weighted(weight, atoms.power_quotient(base, exponent, count, factor / weight))
     one, zero = lowering.constant(1), lowering.constant(0)
-    left = lowering.lower(exponent - count)
-    is_zero = lowering.apply("equal", lowering.lower(base), zero, name="is_zero")
-    safe = lowering.apply("select", is_zero, one, lowering.lower(base))
+    left, safe = lowering.lower(exponent - count), lowering.lower(base)
+    may_vanish = not base.is_number
+    if may_vanish:
+        is_zero = lowering.apply("equal", safe, zero, name="is_zero")
+        safe = lowering.apply("select", is_zero, one, safe)
     root = lowering.apply("power", safe, lowering.apply("divide", left, lowering.constant(2)), name="root")
     u = lowering.lower(factor)
     raised = lowering.apply("multiply", lowering.apply("multiply", u, root), root, name="raised")
+    if not may_vanish:
+        return raised
     at_zero = lowering.apply("select", lowering.apply("equal", left, zero), u, zero)
     return lowering.apply("select", is_zero, at_zero, raised)
 

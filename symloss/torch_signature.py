@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symloss.declare import Loss, TorchName
-from symloss.keras_signature import camel, domain_entry
+from symloss.keras_signature import camel
 
 _MEANINGS = {
     "reduction": '"mean" (divided by the sum of the weights), "sum" or "none"',
@@ -51,5 +51,4 @@ def torch_values(loss: Loss) -> dict[str, Any]:
         "shown": [f'"{item["name"]}": self.{item["name"]}' for item in documented],
         "forwarded": [*(f"{item['name']}=self.{item['name']}" for item in documented), "sample_weight=sample_weight"],
         "ignores": named.ignores,
-        "domains": [domain_entry(item) for item in loss.parameters],
     }

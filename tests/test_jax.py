@@ -216,6 +216,23 @@ def test_weights_and_parameters_may_be_traced():
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("name", ["huber", "ntxent", "infonce", "triplet"])
+def test_weights_have_derivatives(name, reduction):
+    """Of losses with a value per row too, alone and after the predictions."""
+    true, pred, given = arrays(name)
+    each = function_of(name)(true, pred, reduction="none", **given)
+    weight = jnp.asarray(np.random.default_rng(0).uniform(0.5, 2, each.shape))
+
+    def loss(weight, prediction):
+        return function_of(name)(true, prediction, sample_weight=weight, reduction=reduction, **given)
+
+    total = weight.sum() if reduction == "mean" else 1.0
+    expected = (each - loss(weight, pred)) / total if reduction == "mean" else each
+    np.testing.assert_allclose(jax.grad(loss)(weight, pred), expected, rtol=1e-10, atol=1e-14)
+    check_grads(loss, (weight, pred), order=2, modes=["fwd", "rev"], rtol=1e-3, atol=1e-4)
+
+
 def test_wrong_arguments_are_told():
     """Shapes, parameters, reductions and dtypes, also while traced."""
     huber = function_of("huber")
@@ -224,8 +241,13 @@ def test_wrong_arguments_are_told():
         jax.jit(huber)(two, one)
     with pytest.raises(ValueError, match=r"delta=-1\.0 is outside its domain"):
         huber(one, one, delta=-1.0)
-    with pytest.raises(TypeError, match="delta='x' is not a real number"):
-        huber(one, one, delta="x")
+    for number in ("x", "0.5", True, jnp.ones(2)):
+        with pytest.raises(TypeError, match=r"delta=.* is not a real number"):
+            huber(one, one, delta=number)
+    with pytest.raises(ValueError, match=r"delta has shape \(2,\); one number is needed"):
+        jax.jit(lambda delta: huber(one, one, delta=delta))(jnp.ones(2))
+    with pytest.raises(TypeError, match="y_true has dtype complex128; real numbers are needed"):
+        huber(one * 1j, one)
     with pytest.raises(ValueError, match="reduction='average'"):
         huber(one, one, reduction="average")
     with pytest.raises(TypeError, match="y_pred has dtype int64"):

@@ -5,9 +5,11 @@ import keyword
 import re
 import tokenize
 
+import jax
 import numpy as np
 import pytest
 import sympy
+import torch
 
 import symloss
 from symloss import ExtraInput, Interval, Loss, Parameter, SymlossError, y_pred, y_true
@@ -22,9 +24,11 @@ Y_TRUE, Y_PRED = np.array([1.0, 2.0]), np.array([0.5, 3.0])
 
 
 def identifiers() -> list[str]:
-    """Every lower-case identifier that generated modules for NumPy and TensorFlow use; objectives refuse theirs."""
+    """Every lower-case identifier that generated modules of Python's frameworks use; objectives refuse theirs."""
     found = set()
-    for path in (path for target in ("numpy", "tensorflow") for path in (GENERATED / target).glob("*.py")):
+    for path in (
+        path for target in ("numpy", "tensorflow", "torch", "jax") for path in (GENERATED / target).glob("*.py")
+    ):
         tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
         found |= {token.string for token in tokens if token.type == tokenize.NAME}
     return sorted(name for name in found if re.fullmatch("[a-z][a-z0-9_]*", name) and not keyword.iskeyword(name))
@@ -58,7 +62,7 @@ def test_most_names_are_free():
 
 @pytest.mark.parametrize("names", BATCHES, ids="-".join)
 def test_a_parameter_may_have_the_name_of_anything_in_generated_code(names):
-    """In every NumPy function, and in the Keras function, class and configuration."""
+    """In every NumPy function, in the functions and classes of Keras and PyTorch, and in that of JAX."""
     total = sympy.Add(*[sympy.Symbol(name) for name in names])
     expression = total * (y_pred - y_true) ** 2 + sympy.log(1 + sympy.exp(total * y_pred))
     parameters = [Parameter(sympy.Symbol(name), 1.5, Interval(0.01, 3), "tried") for name in names]
@@ -80,6 +84,20 @@ def test_a_parameter_may_have_the_name_of_anything_in_generated_code(names):
     instance = module.Tried.from_config(module.Tried(**given, dtype="float64").get_config())
     np.testing.assert_allclose(instance(Y_TRUE[None], Y_PRED[None]), value.mean())
 
+    module = handle.compile("torch")
+    scores, labels = torch.tensor(Y_PRED, requires_grad=True), torch.tensor(Y_TRUE)
+    [found] = torch.autograd.grad(module.TriedLoss(**given)(scores, labels), scores, create_graph=True)
+    np.testing.assert_allclose(found.detach(), slope / 2)
+    np.testing.assert_allclose(torch.autograd.grad(found.sum(), scores)[0], curvature / 2)
+    direction = (torch.ones(2, dtype=torch.float64),)
+    _, along = torch.func.jvp(lambda moving: module.tried(moving, labels, **given), (scores.detach(),), direction)
+    np.testing.assert_allclose(along, slope.mean())
+
+    module = handle.compile("jax")
+    with jax.enable_x64(True):
+        found = jax.jit(jax.hessian(module.tried, argnums=1))(Y_TRUE, Y_PRED, **given)
+        np.testing.assert_allclose(found, np.diag(curvature / 2), atol=1e-15)
+
 
 @pytest.mark.parametrize("names", BATCHES, ids="-".join)
 def test_an_extra_input_may_have_the_name_of_anything_in_generated_code(names):
@@ -98,6 +116,15 @@ def test_an_extra_input_may_have_the_name_of_anything_in_generated_code(names):
     instance = module.Tried(**given, dtype="float64")
     np.testing.assert_allclose(module.Tried.from_config(instance.get_config())(Y_TRUE, Y_PRED), value.mean())
     np.testing.assert_allclose(module.Tried(dtype="float64")(Y_TRUE, Y_PRED, **given), value.mean())
+
+    module = handle.compile("torch")
+    extras = {name: torch.tensor(item) for name, item in given.items()}
+    found = module.TriedLoss()(torch.tensor(Y_PRED), torch.tensor(Y_TRUE), **extras)
+    np.testing.assert_allclose(found, value.mean())
+
+    module = handle.compile("jax")
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(module.tried(Y_TRUE, Y_PRED, **given), value.mean())
 
 
 def _near_a_zero(name):

@@ -270,8 +270,14 @@ def test_wrong_arguments_are_told():
         huber(one, two)
     with pytest.raises(ValueError, match=r"delta=-1\.0 is outside its domain"):
         huber(one, one, delta=-1.0)
-    with pytest.raises(TypeError, match="delta='x' is not a real number"):
-        huber(one, one, delta="x")
+    for number in ("x", "0.5", True):
+        with pytest.raises(TypeError, match=f"delta={number!r} is not a real number"):
+            huber(one, one, delta=number)
+    with pytest.raises(ValueError, match=r"delta has shape \(2,\); one number is needed"):
+        huber(one, one, delta=torch.ones(2))
+    with pytest.raises(TypeError, match=r"target has dtype torch\.complex64; real numbers are needed"):
+        huber(one, one * 1j)
+    assert huber(one + 3, one, delta=np.float32(0.5)) == huber(one + 3, one, delta=0.5)
     with pytest.raises(ValueError, match="reduction='average'"):
         huber(one, one, "average")
     with pytest.raises(TypeError, match=r"input has dtype torch\.int64"):

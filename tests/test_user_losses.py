@@ -50,6 +50,7 @@ LOSSES = [
         Piecewise((a * log(1 + Abs(residual) / b), Abs(residual) < a), (Abs(residual) - a + a * log(1 + a / b), True)),
     ),
     declared("squared_roots", (sqrt(y_pred) - sqrt(y_true)) ** 2, y_true=Interval(0), y_pred=Interval(0)),
+    declared("powers_of_a_parameter", 2**a * residual**2),
     declared("elastic", 0.5 * residual**2 + 0.1 * Abs(residual)),
     declared("three_sided", Max(0, residual, -2 * residual - 1)),
     declared("truncated", Min(residual**2, 4)),
@@ -113,7 +114,7 @@ LOSSES += [
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
-@pytest.mark.parametrize("target", ["numpy", "tensorflow"])
+@pytest.mark.parametrize("target", ["numpy", "tensorflow", "torch"])
 def test_a_textbook_declaration_passes_verification(loss, target, tmp_path):
     """At random, extreme, kink-adjacent and parameter-edge points, to a few ulps."""
     path = tmp_path / f"{loss.name}.py"

@@ -151,6 +151,12 @@ def calls(prefix: str, **names: str) -> dict[str, Spelling]:
     return {operation: Spelling(f"{prefix}{name}") for operation, name in names.items()}
 
 
+def elementary(prefix: str) -> dict[str, Spelling]:
+    """Functions of one number under the names that NumPy, PyTorch and JAX share."""
+    names = ("sign", "sqrt", "exp", "expm1", "log1p", "sin", "cos", "tan", "arcsin", "arccos", "arctan")
+    return calls(prefix, absolute="abs({0})", **{name: f"{name}({{0}})" for name in (*names, "sinh", "cosh", "tanh")})
+
+
 def wide_calls(prefix: str) -> dict[str, Spelling]:
     """The operations on numbers of twice the digits as functions of a language without operators of its own."""
     words = {"add": "sum", "subtract": "difference", "multiply": "product", "divide": "quotient", "negate": "opposite"}

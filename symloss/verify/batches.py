@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,3 +71,35 @@ def vectors_and_products(examination: Examination, points: list[Point]) -> tuple
     vector = np.linspace(-1.0, 2.0, len(points[0].y_pred))  # type: ignore[arg-type]
     exact = [[float(entry) for entry in examination.oracle.product(point, list(vector))] for point in points]
     return np.tile(vector, (len(points), 1)), np.array(exact)
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """One way to reduce a batch, and what must come out: the value, and derivatives of the reduced loss.
+
+    ``sample_weight`` has one number per sample, or per row where the loss has a value for each; None for none.
+    """
+
+    name: str
+    sample_weight: np.ndarray | None
+    value: Any
+    gradient: np.ndarray
+    hessian: np.ndarray
+
+    def label(self, function: str) -> str:
+        """What a report calls it."""
+        return f"{function}, reduction {self.name}" + ("" if self.sample_weight is None else ", weighted")
+
+
+def reductions(examination: Examination, points: list[Point]) -> Iterator[Reduction]:
+    """None, sum and mean, with and without weights."""
+    value, *derivatives = batch_truth(examination, points)
+    count, rows = len(points), rows_of(examination.loss, points[0])
+    for weight in (None, weights_of(count)):
+        factor = np.ones(count) if weight is None else weight
+        per_row = weight if weight is None or not rows else np.tile(weight[:, None], (1, rows))
+        total = factor.sum() * (rows or 1)
+        weighted = [item * (factor if item.ndim == 1 else factor[:, None]) for item in (value, *derivatives)]
+        yield Reduction("none", per_row, *weighted)
+        yield Reduction("sum", per_row, weighted[0].sum(), *weighted[1:])
+        yield Reduction("mean", per_row, weighted[0].sum() / total, *(item / total for item in weighted[1:]))

@@ -16,7 +16,15 @@ from symloss.declare import Loss, stop_gradient
 from symloss.declare.domain import contains_all
 from symloss.errors import SymlossError
 from symloss.verify.balls import UndecidedError
-from symloss.verify.batches import batch_of, batch_truth, close, rows_of, vectors_and_products, weights_of
+from symloss.verify.batches import (
+    batch_of,
+    batch_truth,
+    close,
+    reductions,
+    rows_of,
+    vectors_and_products,
+    weights_of,
+)
 from symloss.verify.certificate import certify, environment
 from symloss.verify.examination import Examination
 from symloss.verify.faces import open_module
@@ -34,8 +42,7 @@ from symloss.verify.probes import Probe
 from symloss.verify.report import Failure, Report, cause_of
 
 _SMALLEST = 4 * 5e-324
-_FLUSHED = 4 * float(np.finfo(np.float64).tiny)
-_FLUSHING = ("tensorflow", "jax")  # their kernels flush subnormals to zero
+_FLUSHED = 4 * float(np.finfo(np.float64).tiny)  # where subnormals may be flushed to zero
 _LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_SCORE = 1e5  # what is larger is a length, which formulas divide by
 _RECHECKED = 600  # samples of a certificate that is checked again
@@ -75,7 +82,7 @@ def _against_truth(examination: Examination, emitted: NumpyModule | Differentiat
             expected = [truth.value] if function == "value" else list(getattr(truth, function))
             whole = _scale(expected, point) if examination.compares_entries else None
             for place, (number, exact) in enumerate(zip(got, expected, strict=True)):
-                size = _error(examination, point, function, place, float(number), exact, report.target, whole)
+                size = _error(examination, point, function, place, float(number), exact, whole, flushes=emitted.flushes)
                 if size <= examination.limit:
                     report.record(function, size)
                     continue
@@ -114,8 +121,9 @@ def _error(
     place: int,
     got: float,
     exact: mpf,
-    target: str,
     whole: mpf | None = None,
+    *,
+    flushes: bool,
 ) -> float:
     """Ulps of the result divided by 1 + S; 0 where the truth is undefined (a kink, 0/0).
 
@@ -129,7 +137,7 @@ def _error(
     if not math.isfinite(got):
         return 0.0 if abs(exact) > _LARGEST / 4 else math.inf
     difference = abs(mpf(got) - exact)
-    if difference <= (_FLUSHED if target in _FLUSHING else _SMALLEST):
+    if difference <= (_FLUSHED if flushes else _SMALLEST):
         return 0.0
     ulp = mpf(math.ulp(float(exact if whole is None else whole)))
     error = difference / ulp
@@ -160,30 +168,14 @@ def _array_reductions(examination: Examination, emitted: NumpyModule, report: Re
     """Mean, sum and none, with and without weights; weight 2 equals the row twice."""
     points = batch_of(examination, emitted)
     y_true, y_pred, keywords = arrays(examination.loss, points)
-    value, gradient, hessian = batch_truth(examination, points)
-    module = emitted.module
-    count, rows = len(points), rows_of(examination.loss, points[0])
-    for weight in (None, weights_of(count)):
-        factor = np.ones(count) if weight is None else weight
-        spread = factor if gradient.ndim == 1 else factor[:, None]
-        total = factor.sum() * (rows or 1)
-        per_row = weight if weight is None or not rows else np.tile(weight[:, None], (1, rows))
-        expected = {
-            "none": (value * factor, gradient * spread, hessian * spread),
-            "sum": ((value * factor).sum(), gradient * spread, hessian * spread),
-            "mean": (
-                (value * factor).sum() / total,
-                gradient * spread / total,
-                hessian * spread / total,
-            ),
-        }
-        for reduction, wanted in expected.items():
-            for name, exact in zip(("loss", "gradient", "hessian"), wanted, strict=True):
-                got = getattr(module, name)(y_true, y_pred, sample_weight=per_row, reduction=reduction, **keywords)
-                if rows and name == "loss" and reduction == "none":
-                    got = got.sum(axis=-1)
-                label = f"{name}, reduction {reduction}" + ("" if weight is None else ", weighted")
-                close(report, label, got, exact)
+    module, count, rows = emitted.module, len(points), rows_of(examination.loss, points[0])
+    for item in reductions(examination, points):
+        given = {**keywords, "sample_weight": item.sample_weight, "reduction": item.name}
+        for name, exact in (("loss", item.value), ("gradient", item.gradient), ("hessian", item.hessian)):
+            got = getattr(module, name)(y_true, y_pred, **given)
+            if rows and name == "loss" and item.name == "none":
+                got = got.sum(axis=-1)
+            close(report, item.label(name), got, exact)
     twice = np.repeat(np.arange(len(points)), 2)
     repeated = {name: item[twice] if isinstance(item, np.ndarray) else item for name, item in keywords.items()}
     doubled = module.loss(y_true[twice], y_pred[twice], **repeated)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from symloss.torch_signature import torch_name
-from symloss.verify.batches import batch_of, batch_truth, close, rows_of, vectors_and_products, weights_of
+from symloss.verify.batches import (
+    batch_of,
+    batch_truth,
+    close,
+    reductions,
+    rows_of,
+    vectors_and_products,
+    weights_of,
+)
 from symloss.verify.examination import Examination
 from symloss.verify.frameworks import DifferentiatedModule, JaxModule, TensorflowModule, TorchModule
 from symloss.verify.modules import arrays
@@ -64,49 +72,34 @@ def check_torch_reductions(examination: Examination, emitted: TorchModule, repor
     """The PyTorch class: every reduction, with and without weights."""
     loss, torch = examination.loss, emitted.torch
     points = batch_of(examination, emitted)
-    value, gradient, _ = batch_truth(examination, points)
     kind = getattr(emitted.module, torch_name(loss).name)
     y_true, y_pred, keywords = arrays(loss, points)
     labels, moving = torch.from_numpy(y_true), torch.from_numpy(y_pred).requires_grad_()
     numbers = {item.name: keywords[item.name] for item in loss.parameters}
     extras = [torch.from_numpy(keywords[item.name]) for item in loss.extra_inputs]
-    count, rows = len(points), rows_of(loss, points[0])
-    for weight in (None, weights_of(count)):
-        factor = np.ones(count) if weight is None else weight
-        per_row = weight if weight is None or not rows else np.tile(weight[:, None], (1, rows))
-        total, summed = factor.sum() * (rows or 1), (value * factor).sum()
-        for reduction, exact in {"mean": summed / total, "sum": summed, "none": value * factor}.items():
-            given = None if per_row is None else torch.from_numpy(per_row)
-            got = kind(reduction=reduction, **numbers)(moving, labels, *extras, sample_weight=given)
-            label = f"{kind.__name__}, reduction {reduction}" + ("" if weight is None else ", weighted")
-            shown = got.detach().numpy()
-            close(report, label, shown.sum(-1) if rows and reduction == "none" else shown, exact)
-            slope = torch.autograd.grad(got.sum(), moving)[0].numpy()
-            spread = factor if gradient.ndim == 1 else factor[:, None]
-            close(report, f"{label}, gradient", slope, gradient * spread / (total if reduction == "mean" else 1))
+    for item in reductions(examination, points):
+        weight = None if item.sample_weight is None else torch.from_numpy(item.sample_weight)
+        got = kind(reduction=item.name, **numbers)(moving, labels, *extras, sample_weight=weight)
+        shown = got.detach().numpy()
+        is_per_row = loss.rows is not None and item.name == "none"
+        close(report, item.label(kind.__name__), shown.sum(-1) if is_per_row else shown, item.value)
+        slope = torch.autograd.grad(got.sum(), moving)[0].numpy()
+        close(report, f"{item.label(kind.__name__)}, gradient", slope, item.gradient)
 
 
 def check_jax_reductions(examination: Examination, emitted: JaxModule, report: Report) -> None:
     """Every reduction of the function, with and without weights."""
     loss, jax = examination.loss, emitted.jax
     points = batch_of(examination, emitted)
-    value, gradient, _ = batch_truth(examination, points)
     y_true, y_pred, keywords = arrays(loss, points)
-    count, rows = len(points), rows_of(loss, points[0])
-    for weight in (None, weights_of(count)):
-        factor = np.ones(count) if weight is None else weight
-        per_row = weight if weight is None or not rows else np.tile(weight[:, None], (1, rows))
-        total, summed = factor.sum() * (rows or 1), (value * factor).sum()
-        spread = factor if gradient.ndim == 1 else factor[:, None]
-        for reduction, exact in {"mean": summed / total, "sum": summed, "none": value * factor}.items():
-            given = {**keywords, "sample_weight": per_row, "reduction": reduction}
-            with jax.enable_x64(True):  # noqa: FBT003 - the argument has no name
-                got = np.asarray(emitted.function(y_true, y_pred, **given))
-                slope = jax.grad(lambda moving, given=given: emitted.function(y_true, moving, **given).sum())(y_pred)
-            label = f"{loss.name}, reduction {reduction}" + ("" if weight is None else ", weighted")
-            close(report, label, got.sum(-1) if rows and reduction == "none" else got, exact)
-            divided = gradient * spread / (total if reduction == "mean" else 1)
-            close(report, f"{label}, gradient", np.asarray(slope), divided)
+    for item in reductions(examination, points):
+        given = {**keywords, "sample_weight": item.sample_weight, "reduction": item.name}
+        with jax.enable_x64(True):  # noqa: FBT003 - the argument has no name
+            got = np.asarray(emitted.function(y_true, y_pred, **given))
+            slope = jax.grad(lambda moving, given=given: emitted.function(y_true, moving, **given).sum())(y_pred)
+        is_per_row = loss.rows is not None and item.name == "none"
+        close(report, item.label(loss.name), got.sum(-1) if is_per_row else got, item.value)
+        close(report, f"{item.label(loss.name)}, gradient", np.asarray(slope), item.gradient)
 
 
 def check_products(examination: Examination, emitted: DifferentiatedModule, report: Report) -> None:
