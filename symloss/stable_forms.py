@@ -129,13 +129,15 @@ def exp_excess(lowering: Lowering, node: Expr) -> int:
 def logcosh(lowering: Lowering, node: Expr) -> int:
     """``x^2 (1/2 - x^2/12 + …)`` where x is small, else ``|x| - log 2 + log1p(exp(-2 |x|))``: 2 ulp."""
     size = lowering.apply("absolute", lowering.lower(node.args[0]), name="size")
-    square = lowering.apply("multiply", size, size, name="square")
+    switch = lowering.constant(_LOG_COSH_SWITCH)
+    inner = lowering.apply("minimum", size, switch, name="inner")  # the series would overflow where it is not taken
+    square = lowering.apply("multiply", inner, inner, name="square")
     near = lowering.apply("multiply", square, _series(lowering, _LOG_COSH, square))
     doubled = lowering.apply("multiply", lowering.constant(2), size)
     tail = lowering.apply("log1p", lowering.apply("exp", lowering.apply("negate", doubled), name="decay"), name="tail")
     most, rest = (lowering.constant(part) for part in _LOG_2)
     far = lowering.apply("add", lowering.apply("subtract", size, most), lowering.apply("subtract", tail, rest))
-    is_small = lowering.apply("less_equal", size, lowering.constant(_LOG_COSH_SWITCH), name="is_small")
+    is_small = lowering.apply("less_equal", size, switch, name="is_small")
     return lowering.apply("select", is_small, near, far)
 
 

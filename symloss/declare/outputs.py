@@ -66,6 +66,7 @@ def _by_raw_score(loss: Loss, links: dict[str, Link | None], name: str) -> Loss:
         forms={},
         fixed_by_link={},
         keras=None,
+        torch=None,
         composed=None,
         minimiser=None,
     )

@@ -47,6 +47,7 @@ def with_respect_to(loss: Loss, name: str) -> Loss:
         forms={},
         fixed_by_link={},
         keras=None,
+        torch=None,
         composed=None,
         minimiser=None,
     )
