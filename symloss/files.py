@@ -29,7 +29,6 @@ _NOT_THE_COMPILER = {
     "certificates.py",
     "refusals.py",
     "report_text.py",
-    "dask.py",
     "compile.py",
     "__init__.py",
     "__main__.py",
@@ -60,7 +59,7 @@ def maker_hash(folder: Path, templates: tuple[str, ...], *, analysed: bool = Fal
 
 @cache
 def _compiler_hash(*, analysed: bool) -> bytes:
-    excluded = {"losses", "verify", "doctor"} | (set() if analysed else _ANALYSIS)
+    excluded = {"losses", "verify", "doctor", "dask"} | (set() if analysed else _ANALYSIS)
     parts = (path.relative_to(_PACKAGE) for path in sorted(_PACKAGE.rglob("*.py")))
     return _digest(
         [path for path in parts if path.name not in _NOT_THE_COMPILER and path.parts[0] not in excluded], _PACKAGE
