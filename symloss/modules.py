@@ -179,7 +179,7 @@ def template_values(mathematics: Mathematics, target: Target, provenance: Proven
         "domains": {"y_true": _spelled(loss.y_true), "y_pred": _spelled(loss.y_pred)},
         "checks": {"y_true": _check("y_true", loss.y_true), "y_pred": _check("y_pred", loss.y_pred)},
         "block_checks": _block_checks(loss),
-        "in_blocks": bool(target.steps) and not loss.is_coupled,
+        "in_blocks": bool(target.steps),
         "uses_scratch": any(item["program"].scratch for item in kernels),
         "helpers": {
             name for name in ("_where", "_places", "_at") if any(_calls(item["program"], name) for item in kernels)

@@ -10,9 +10,10 @@ from tests.conftest import load
 from tests.test_numpy_modules import _batch
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
-IN_BLOCKS = sorted(name for name, form in FORMS.items() if not form.is_coupled)
+COUPLED = sorted(name for name, form in FORMS.items() if form.is_coupled)
 SIMPLE = ["huber", "squared_error", "binary_crossentropy_logits", "poisson_nll", "pinball", "log_cosh"]
 FUNCTIONS = ("loss", "gradient", "hessian")
+PAIRS = (*FUNCTIONS, "loss_and_gradient", "gradient_and_hessian")
 
 
 def samples(name, count, dtype=np.float64, seed=0):
@@ -81,7 +82,7 @@ def test_any_layout_gives_the_same(name, monkeypatch):
     np.testing.assert_array_equal(module.gradient(y_true.astype(np.int8), y_pred, reduction="none"), wanted)
 
 
-@pytest.mark.parametrize("name", IN_BLOCKS)
+@pytest.mark.parametrize("name", sorted(FORMS))
 def test_no_name_is_missing_in_a_large_array(name):
     """Every function of every loss with more than one block, against its halves."""
     module = load("numpy", name)
@@ -96,6 +97,58 @@ def test_no_name_is_missing_in_a_large_array(name):
             picked = {key: item[part] for key, item in given.items()}
             parts.append(getattr(module, function)(**picked, reduction="none"))
         np.testing.assert_array_equal(whole, np.concatenate(parts))
+
+
+def many(name, count=50):
+    """Arguments of a loss that couples entries, some of them matrices."""
+    y_true, y_pred, extras = _batch(name, shape=(count,))
+    return {"y_true": y_true, "y_pred": y_pred, **extras}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", COUPLED)
+def test_samples_apart_are_computed_some_at_a_time(name, reduction, monkeypatch):
+    """Any size of a block and number of workers gives the same, weighted or not, also in arrays of the caller's."""
+    module, given = load("numpy", name), many(name)
+    weight = np.random.default_rng(2).random(np.shape(module.loss(**given, reduction="none")))
+    weight.ravel()[3] = 0
+    for keywords in ({}, {"sample_weight": weight}):
+        wanted = {function: getattr(module, function)(**given, **keywords, reduction=reduction) for function in PAIRS}
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "_BLOCK", 3 * given["y_pred"][0].size)
+            patched.setattr(module, "_SHARE", 2)
+            for workers in (1, 3):
+                for function in PAIRS:
+                    plain = {**given, **keywords, "reduction": reduction, "workers": workers}
+                    found = getattr(module, function)(**plain)
+                    np.testing.assert_equal(found, wanted[function])
+                    if function != "loss" or reduction == "none":
+                        out = empty_like(found if function != "loss_and_gradient" else found[1])
+                        getattr(module, function)(**plain, out=out)
+                        np.testing.assert_equal(out, found if function != "loss_and_gradient" else found[1])
+
+
+def empty_like(found):
+    """Arrays to write into, every second entry of larger ones."""
+    if isinstance(found, tuple):
+        return tuple(map(empty_like, found))
+    return np.empty((*found.shape, 2), found.dtype)[..., 0]
+
+
+@pytest.mark.parametrize("name", ["triplet", "cumulative_link", "crps_ensemble", "infonce"])
+def test_memory_between_is_small_where_entries_are_coupled(name):
+    """A megabyte beside the arrays that go in and come out, and one number per sample."""
+    module = load("numpy", name)
+    given = many(name, 7)
+    count = 2**21 // max(np.asarray(item)[0].size for item in given.values())
+    given = {key: np.resize(item, (count, *np.shape(item)[1:])) for key, item in given.items()}
+    module.loss_and_gradient(**given)
+    out = np.empty_like(given["y_pred"])
+    tracemalloc.start()
+    module.gradient(**given, out=out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20 * 1.5 + 40 * count, peak / 2**20
 
 
 @pytest.mark.parametrize("name", SIMPLE)

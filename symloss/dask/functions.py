@@ -21,7 +21,7 @@ def over(module: ModuleType) -> Functions:
 
     Raises UnsupportedError for a loss that compares samples with each other, whose chunks depend on one another.
     """
-    if not hasattr(module, "_BLOCK"):
+    if not hasattr(module, "_JOINED"):
         name = getattr(module, "__name__", "this")
         raise UnsupportedError(f"{name} compares entries of a batch with each other; chunks of it can't be apart")
     return Functions(module)
