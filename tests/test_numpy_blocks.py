@@ -135,6 +135,16 @@ def empty_like(found):
     return np.empty((*found.shape, 2), found.dtype)[..., 0]
 
 
+@pytest.mark.parametrize("name", COUPLED)
+def test_one_sample_is_that_of_many(name):
+    """Without a dimension of samples; a value of it is a number of its own."""
+    module, given = load("numpy", name), many(name, 3)
+    alone = {key: item[1] for key, item in given.items()}
+    for function in FUNCTIONS:
+        found = getattr(module, function)(**alone, reduction="none")
+        np.testing.assert_equal(found, getattr(module, function)(**given, reduction="none")[1])
+
+
 @pytest.mark.parametrize("name", ["triplet", "cumulative_link", "crps_ensemble", "infonce"])
 def test_memory_between_is_small_where_entries_are_coupled(name):
     """A megabyte beside the arrays that go in and come out, and one number per sample."""
