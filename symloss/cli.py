@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from symloss.verify.report import Report as Verified
 
 _TARGETS = (
-    "numpy, tensorflow, torch, jax, numba, c, xgboost, lightgbm, catboost, docs; may be repeated or comma-separated."
+    "numpy, tensorflow, torch, jax, keras, numba, c, xgboost, lightgbm, catboost, docs; may be repeated or "
+    "comma-separated."
 )
 
 names_argument = click.argument("names", nargs=-1, metavar="[NAMES|FILES]...")

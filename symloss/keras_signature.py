@@ -41,6 +41,7 @@ def function_values(loss: Loss, raw: Loss | None) -> dict[str, Any]:
         "parameters": [_tensor(item, keras, switch, fixed) for item in loss.parameters],
         "stored": [*(_stored_extra(name) for name in extras), *(_stored(name, parameters, keras) for name in own)],
         "forwarded": [f"{name}=self.{name}" for name in (*extras, *own)],
+        "given": [f"{name}={name}" for name in (*extras, *own)],
         "passed": [f"{name}={name}" for name in (*extras, *(item.name for item in loss.parameters))],
         "extra_defaults": [f"{name}=None" for name in extras],
         "scaled": {"name": switch[0], "factor": repr(switch[2])} if switch else None,

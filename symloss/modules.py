@@ -129,6 +129,7 @@ def module_values(
     if raw is not None and mathematics.loss.composed is None and keras is not None and "from_logits" in keras.arguments:
         values["raw"] = template_values(raw, target, provenance)
     values["torch"] = torch_values(mathematics.loss)
+    values["raw_torch"] = torch_values(raw.loss) if values["raw"] and raw is not None else None
     values["function"] = function_values(mathematics.loss, raw.loss if values["raw"] and raw is not None else None)
     return values
 

@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     from symloss.verify.oracle import Oracle
     from symloss.verify.report import Report
 
-CODE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is None)
+CODE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is None and not target.engines)
+CALLING_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.engines)
 OBJECTIVE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is not None)
 LOOP_TARGETS = tuple(name for name in CODE_TARGETS if SPELLINGS[name].in_loops)
 BUILT_TARGETS = tuple(name for name in LOOP_TARGETS if SPELLINGS[name].is_built)
-TARGETS = (*CODE_TARGETS, *OBJECTIVE_TARGETS, "docs")
+TARGETS = (*CODE_TARGETS, *CALLING_TARGETS, *OBJECTIVE_TARGETS, "docs")
 _REFUSING = (*OBJECTIVE_TARGETS, *LOOP_TARGETS)  # those that some losses are not made for
 Progress = Callable[[str], None]
 Refused = Mapping[str, Mapping[str, refusals.Refusal]]  # by target, by loss

@@ -6,13 +6,14 @@ from symloss.errors import UnsupportedError
 from symloss.targets.boosters import CATBOOST, LIGHTGBM, XGBOOST
 from symloss.targets.c import C
 from symloss.targets.jax import JAX
+from symloss.targets.keras import KERAS
 from symloss.targets.numba import NUMBA
 from symloss.targets.numpy import NUMPY
 from symloss.targets.target import Library, Spelling, Step, Target
 from symloss.targets.tensorflow import TENSORFLOW
 from symloss.targets.torch import TORCH
 
-_ALL = (NUMPY, TENSORFLOW, TORCH, JAX, NUMBA, C, XGBOOST, LIGHTGBM, CATBOOST)
+_ALL = (NUMPY, TENSORFLOW, TORCH, JAX, KERAS, NUMBA, C, XGBOOST, LIGHTGBM, CATBOOST)
 TARGETS: dict[str, Target] = {target.name: target for target in _ALL}
 
 __all__ = ["TARGETS", "Library", "Spelling", "Step", "Target", "find"]

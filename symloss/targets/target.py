@@ -96,6 +96,7 @@ class Target:
     templates use; ``files`` are the endings of the files of a loss, and their templates; ``certified`` is the template
     of what a certificate is of: all that computes, not what checks arguments, weights and sums around it;
     ``chosen_for`` is the target whose measurement chooses the numbers of this one, which computes the same steps;
+    ``engines`` are the targets whose modules its own call, which compute nothing themselves;
     ``library`` is what its modules must know of a boosting library, where they are objectives rather than functions.
     """
 
@@ -120,6 +121,7 @@ class Target:
     template_folders: tuple[str, ...] = ()
     certified: str = "module"
     chosen_for: str = ""
+    engines: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=lambda: {".py": "module"})
 
     @property

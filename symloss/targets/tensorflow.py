@@ -15,6 +15,7 @@ from symloss.targets.target import (
 
 TENSORFLOW = Target(
     name="tensorflow",
+    template_folders=("keras",),
     joins_rows=True,
     operations={
         **ARITHMETIC,
