@@ -15,7 +15,6 @@ from symloss.targets.target import (
 
 TENSORFLOW = Target(
     name="tensorflow",
-    template_folders=("keras",),
     joins_rows=True,
     operations={
         **ARITHMETIC,
