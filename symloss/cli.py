@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from symloss.analyse.report import Report
     from symloss.doctor.diagnosis import Diagnosis
     from symloss.pipeline import Examined, Outcome
+    from symloss.verify.parity import Parity as Compared
     from symloss.verify.report import Report as Verified
 
 _TARGETS = (
@@ -367,14 +368,36 @@ def compile_losses(
 
 @app.command(
     short_help="Check generated code against exact arithmetic.",
-    epilog=_examples("symloss verify", "symloss verify huber -t numpy", "symloss verify my_loss.py -o losses --json"),
+    epilog=_examples(
+        "symloss verify",
+        "symloss verify huber -t numpy",
+        "symloss verify my_loss.py -o losses --json",
+        "symloss verify --parity huber -t numpy,torch,jax",
+    ),
 )
 @names_argument
 @target_option
 @out_option
+@click.option("--parity", is_flag=True, help="Compare the targets with each other over the whole float range instead.")
+@click.option(
+    "--points",
+    "-p",
+    type=click.IntRange(min=20),
+    default=300,
+    show_default=True,
+    help="Samples per function and dtype that --parity compares.",
+)
 @workers_option
 @json_option
-def verify(names: tuple[str, ...], target: tuple[str, ...], out: Path, workers: int, as_json: bool) -> None:
+def verify(
+    names: tuple[str, ...],
+    target: tuple[str, ...],
+    out: Path,
+    parity: bool,
+    points: int,
+    workers: int,
+    as_json: bool,
+) -> None:
     """Verify generated modules against multi-precision arithmetic, autodiff and finite differences.
 
     Without --target every target that has a folder and whose framework is installed. Exits with 1 on any failure.
@@ -383,6 +406,9 @@ def verify(names: tuple[str, ...], target: tuple[str, ...], out: Path, workers: 
 
     installed = pipeline.installed_targets(out)
     targets = _targets(target, tuple(name for name in installed if (out / name).is_dir()) or installed)
+    if parity:
+        _verify_parity(names, targets, out, points, workers, as_json=as_json)
+        return
     with show_progress("verifying", show=not as_json) as progress:
         reports = list(pipeline.verify(names, targets, out, workers=_processes(workers), progress=progress))
     if as_json:
@@ -391,6 +417,56 @@ def verify(names: tuple[str, ...], target: tuple[str, ...], out: Path, workers: 
         _print_reports(reports)
     if not all(report.passed for report in reports):
         sys.exit(1)
+
+
+def _verify_parity(
+    names: tuple[str, ...], targets: tuple[str, ...], out: Path, points: int, workers: int, *, as_json: bool
+) -> None:
+    """The largest difference between any two targets, of every loss, function and dtype."""
+    from symloss import pipeline
+
+    with show_bar("comparing", len(pipeline.forms_of(names)), show=not as_json) as progress:
+        found = list(
+            pipeline.parity(
+                names,
+                targets,
+                out,
+                dtypes=("float64", "float32"),
+                points=points,
+                workers=_processes(workers),
+                progress=progress,
+            )
+        )
+    if as_json:
+        click.echo(json.dumps([item.as_data() for item in found], indent=2))
+    else:
+        _print_parity(found)
+    if not all(item.passed for item in found):
+        sys.exit(1)
+
+
+def _print_parity(found: list[Compared]) -> None:
+    headings = ["loss", "function", "dtype", "points", "difference", "between", "bound", "result"]
+    rows = [
+        [
+            item.loss,
+            item.function,
+            item.dtype,
+            str(item.points),
+            f"{item.difference:.3g}",
+            " and ".join(item.between),
+            f"{item.bound:g}",
+            "pass" if item.passed else "FAIL",
+        ]
+        for item in found
+    ]
+    print_table(headings, rows)
+    for item in (item for item in found if not item.passed):
+        for failure in item.failures():
+            click.echo(failure)
+    click.echo("Differences are the largest between any two targets, in ulps of the true result divided by 1 + S;")
+    click.echo("the bound is the sum of what the certificates of the two allow.")
+    click.echo(f"passed: {sum(item.passed for item in found)} of {len(found)} functions")
 
 
 def _print_reports(reports: list[Verified]) -> None:

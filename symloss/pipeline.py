@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from symloss.verify.certificate import Line
     from symloss.verify.exhaustive import Proof
     from symloss.verify.oracle import Oracle
+    from symloss.verify.parity import Parity
     from symloss.verify.report import Report
 
 CODE_TARGETS = tuple(name for name, target in SPELLINGS.items() if target.library is None and not target.engines)
@@ -452,6 +453,44 @@ def verify(
     for reports in _in_processes(_verified, tasks, workers):
         progress(reports[0].loss)
         yield from reports
+
+
+def parity(
+    names: Iterable[str],
+    targets: tuple[str, ...],
+    out: Path,
+    *,
+    dtypes: tuple[str, ...],
+    points: int,
+    workers: int = 1,
+    progress: Progress = lambda label: None,
+) -> Iterator[Parity]:
+    """How far the emitted modules in ``out`` of every loss are from each other, several losses at a time."""
+    _have_functions(targets)
+    refused = _refused(targets, out)
+    tasks = [
+        (source, form.name, made, dtypes, points, out)
+        for source in sources(names)
+        for form in _forms_in(source)
+        if len(made := tuple(target for target in targets if form.name not in refused[target])) > 1
+    ]
+    if not tasks:
+        raise UnsupportedError(f"parity compares targets with each other; {', '.join(targets) or 'none'} is too few")
+    for found in _in_processes(_compared, tasks, workers):
+        progress(found[0].loss)
+        yield from found
+
+
+def _compared(task: tuple[Source, str, tuple[str, ...], tuple[str, ...], int, Path]) -> list[Parity]:
+    from symloss.verify.faces import open_module
+    from symloss.verify.oracle import Oracle
+    from symloss.verify.parity import compare
+
+    source, name, targets, dtypes, points, out = task
+    form = _form_named(name, source)
+    modules = [open_module(form, target, out / target / f"{name}.py") for target in targets]
+    oracle = Oracle(form)
+    return [found for dtype in dtypes for found in compare(form, modules, dtype, points, oracle)]
 
 
 def _refused(targets: Iterable[str], out: Path) -> Refused:

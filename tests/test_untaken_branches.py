@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from symloss import pipeline
 from symloss.verify.grid import batches
-from symloss.verify.measure import Examiner, _holds_subnormals
+from symloss.verify.measure import Examiner, holds_subnormals
 from symloss.verify.oracle import Oracle
 from tests.test_certificate import FORMS, module_of
 
@@ -49,7 +49,7 @@ def test_a_value_differentiated_by_the_framework_is_finite(name, dtype):
     for batch in batches(FORMS[name], dtype, 400, module.fixed):
         truths, _ = examiner.truths(batch)
         truth = np.maximum(np.abs(truths["gradient"][..., 0]), np.abs(truths["value"][..., 0]))
-        known = (truth < LARGEST[dtype]) & ~_holds_subnormals(batch, dtype)[:, None]
+        known = (truth < LARGEST[dtype]) & ~holds_subnormals(batch, dtype)[:, None]
         found = differentiated(name, batch)
         wrong = known & ~np.isfinite(found)
         if wrong.any():

@@ -253,7 +253,7 @@ class Examiner:
             number, rest = truths[name][..., 0], truths[name][..., 1]
             known = np.isfinite(rest) & ~np.isnan(number)
             if self.flushes:
-                known &= ~_holds_subnormals(batch, self.dtype)[:, None]
+                known &= ~holds_subnormals(batch, self.dtype)[:, None]
             errors = ulps(results[name], number, rest, self.dtype, flushes=self.flushes)
             kept.undecided += undecided
             kept.undefined += int((np.isnan(number) & np.isnan(rest)).sum())
@@ -402,7 +402,7 @@ def _one_float_away(point: Point, loss: Loss, dtype: type[np.floating[Any]], *, 
             yield replace(point, y_true=changed) if name == "y_true" else replace(point, y_pred=changed)
 
 
-def _holds_subnormals(batch: Batch, dtype: type[np.floating[Any]]) -> Array:
+def holds_subnormals(batch: Batch, dtype: type[np.floating[Any]]) -> Array:
     """The samples with an input that a target may take for zero."""
     found = np.zeros(len(batch), dtype=bool)
     for values in (*batch.data, *batch.extras.values()):

@@ -1,0 +1,102 @@
+"""The targets compared with each other: what agrees passes, and what differs is told."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from symloss import catalogue
+from symloss.cli import app
+from symloss.verify.faces import open_module
+from symloss.verify.oracle import Oracle
+from symloss.verify.parity import compare
+from tests.conftest import GENERATED
+
+FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
+POINTS = 60
+
+
+def modules(name, *targets):
+    """The faces of generated modules."""
+    return [open_module(FORMS[name], target, GENERATED / target / f"{name}.py") for target in targets]
+
+
+def spoil(monkeypatch, module, function, change):
+    """Let a module give other results for a function."""
+    original = module.evaluator
+
+    def evaluator(mode):
+        evaluate = original(mode)
+
+        def evaluated(batch, *functions):
+            found = evaluate(batch, *functions)
+            return {**found, function: change(found[function].copy())}
+
+        return evaluated
+
+    monkeypatch.setattr(module, "evaluator", evaluator)
+
+
+def found_by_function(name, faces, dtype="float64"):
+    """What the comparison says of every function."""
+    return {item.function: item for item in compare(FORMS[name], faces, dtype, POINTS, Oracle(FORMS[name]))}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["huber", "binary_crossentropy_logits"])
+def test_targets_agree(name, dtype):
+    """NumPy, PyTorch and JAX, in both dtypes; the bound is the sum of both limits."""
+    found = found_by_function(name, modules(name, "numpy", "torch", "jax"), dtype)
+    for item in found.values():
+        assert item.passed, list(item.failures())
+        assert item.modes == ("numpy", "torch eager", "jax jit")
+        assert item.points > POINTS // 2
+        assert item.bound in (8.0, 10.0, 12.0, 14.0)
+        assert item.difference <= item.bound
+
+
+def test_entries_of_an_axis_agree():
+    """Also of a loss that compares entries with each other."""
+    found = found_by_function("ranknet", modules("ranknet", "numpy", "torch"))
+    assert all(item.passed for item in found.values())
+
+
+FAULTS = {
+    "twenty units in the last place": (lambda numbers: numbers * (1 + 20 * 2.0**-52), False),
+    "no number": (lambda numbers: np.where(np.arange(numbers.size).reshape(numbers.shape) == 7, np.nan, numbers), True),
+    "a false zero": (lambda numbers: numbers * (np.arange(numbers.size).reshape(numbers.shape) % 9 != 0), True),
+    "another sign": (np.negative, True),
+}
+
+
+@pytest.mark.parametrize("function", ["value", "gradient", "hessian"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_difference_is_told(fault, function, monkeypatch):
+    """Of the function that differs alone, with the target that has it and the place."""
+    change, is_spoiled = FAULTS[fault]
+    faces = modules("binary_crossentropy_logits", "numpy", "torch")
+    spoil(monkeypatch, faces[1], function, change)
+    found = found_by_function("binary_crossentropy_logits", faces)
+    assert [name for name, item in found.items() if not item.passed] == [function]
+    item = found[function]
+    assert bool(item.spoiled) == is_spoiled
+    assert set(item.spoiled) <= {"torch eager"}
+    assert item.between == ("numpy", "torch eager")
+    told = " ".join(item.failures())
+    assert f"binary_crossentropy_logits, {function}, float64: numpy has" in told
+    assert "y_pred=" in told
+    json.dumps(item.as_data())
+
+
+def test_the_command_prints_every_function():
+    """A table, or JSON; too few targets are refused."""
+    line = ["verify", "--parity", "huber", "--out", str(GENERATED), "--points", "40", "--workers", "1"]
+    done = CliRunner().invoke(app, [*line, "-t", "numpy,torch"])
+    assert done.exit_code == 0, done.output
+    assert "passed: 6 of 6 functions" in done.output
+    assert "numpy and torch eager" in done.output
+    done = CliRunner().invoke(app, [*line, "-t", "numpy,torch", "--json"])
+    assert {item["function"] for item in json.loads(done.stdout)} == {"value", "gradient", "hessian"}
+    done = CliRunner().invoke(app, [*line, "-t", "numpy"])
+    assert done.exit_code != 0
