@@ -12,6 +12,7 @@ from symloss.verify.faces import open_module
 from symloss.verify.oracle import Oracle
 from symloss.verify.parity import compare
 from tests.conftest import GENERATED
+from tests.frameworks import FRAMEWORKS, rows_of
 
 FORMS = {form.name: form for name in catalogue.files() for form in catalogue.declared(name).generated_forms()}
 POINTS = 60
@@ -100,3 +101,21 @@ def test_the_command_prints_every_function():
     assert {item["function"] for item in json.loads(done.stdout)} == {"value", "gradient", "hessian"}
     done = CliRunner().invoke(app, [*line, "-t", "numpy"])
     assert done.exit_code != 0
+
+
+def test_the_losses_of_a_framework_are_measured_beside_ours():
+    """On the same points: PyTorch's own binary cross-entropy is far off where ours is good."""
+    rows = list(rows_of("torch", "binary_crossentropy_logits", "float64", 400))
+    assert [row.whose for row in rows] == ["its own"] * 3 + ["symloss"] * 3
+    assert len({row.points for row in rows}) == 1
+    own, ours = rows[:3], rows[3:]
+    assert all(row.worst < 4 and row.over == row.none == row.zeros == row.signs == 0 for row in ours)
+    assert all(row.worst > 1e6 and row.over > 0 for row in own)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_every_framework_of_the_table_is_measured(framework):
+    """Its Huber loss is exact to a rounding, and so is ours."""
+    for row in rows_of(framework, "huber", "float64", 60):
+        assert row.worst < 2
+        assert row.points > 10
