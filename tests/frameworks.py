@@ -42,7 +42,7 @@ def torch_losses() -> dict[str, Own]:
     functional = torch.nn.functional
 
     def plain(function: Any, **given: Any) -> Own:
-        return lambda y_true, y_pred: function(y_pred, y_true, reduction="none", **given)
+        return lambda y_true, y_pred, reduction="none": function(y_pred, y_true, reduction=reduction, **given)
 
     return {
         "squared_error": plain(functional.mse_loss),

@@ -11,6 +11,7 @@ from symloss.cli import app
 from symloss.verify.faces import open_module
 from symloss.verify.oracle import Oracle
 from symloss.verify.parity import compare
+from tests import framework_speed
 from tests.conftest import GENERATED
 from tests.frameworks import FRAMEWORKS, rows_of
 
@@ -119,3 +120,12 @@ def test_every_framework_of_the_table_is_measured(framework):
     for row in rows_of(framework, "huber", "float64", 60):
         assert row.worst < 2
         assert row.points > 10
+
+
+@pytest.mark.parametrize(("framework", "mode"), [("torch", "eager"), ("optax", "jit"), ("keras", "eager")])
+def test_the_race_with_a_framework_runs(framework, mode, monkeypatch):
+    """So that it cannot rot: both agree, and are timed."""
+    monkeypatch.setitem(framework_speed.MODES, framework, (mode,))
+    for row in framework_speed.rows_of(framework, "huber", "float32", [1000], turns=1):
+        assert row.mode == mode
+        assert row.ratio > 0
