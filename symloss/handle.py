@@ -195,8 +195,15 @@ class Handle:
         """The generated module, imported; a debugger shows its source.
 
         A compiled target is built first, in a folder of its own. Raises MissingFrameworkError when the target's
-        framework is not installed, and CompilerError where there is no compiler.
+        framework is not installed, CompilerError where there is no compiler, and UnsupportedError for a target whose
+        modules call those of others beside them.
         """
+        if find(target).engines:
+            engines = ", ".join(find(target).engines)
+            raise UnsupportedError(
+                f"a module for {target} calls that of its engine ({engines}) in a folder beside it; "
+                f"symloss generate {self.name} --target {target},{find(target).engines[0]} writes both"
+            )
         if find(target).is_built:
             return self._built(target)
         try:

@@ -91,9 +91,9 @@ def test_formulas_on_a_terminal_hold_no_latex():
 
 def test_a_users_file_is_as_good_as_a_catalogue_name(mine):
     """Generate, verify, change, notice; all from the user's own folder."""
-    assert "13 files written" in run("generate", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
+    assert "14 files written" in run("generate", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
     assert (
-        "0 files written, 13 already fresh" in run("generate", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
+        "0 files written, 14 already fresh" in run("generate", "my_loss.py", "--out", "out", cwd=mine, check=0).stdout
     )
     run("generate", "my_loss.py", "--out", "out", "--check", cwd=mine, check=0)
     run("verify", "my_loss.py", "--out", "out", "-t", "numpy", cwd=mine, check=0)

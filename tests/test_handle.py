@@ -9,7 +9,7 @@ import sympy
 from sympy import Symbol, log
 
 import symloss
-from symloss.errors import SymlossError
+from symloss.errors import SymlossError, UnsupportedError
 
 
 def test_importing_loads_neither_sympy_nor_a_framework():
@@ -107,3 +107,9 @@ def test_mistakes_have_their_own_error():
             symloss.load(wrong)
     with pytest.raises(SymlossError, match="numpy, tensorflow"):
         symloss.load("huber").generate("fortran")
+
+
+def test_what_calls_a_module_beside_it_is_not_compiled_alone():
+    """The message says what to generate."""
+    with pytest.raises(UnsupportedError, match="symloss generate huber --target keras,tensorflow writes both"):
+        symloss.load("huber").compile("keras")

@@ -37,7 +37,7 @@ RESERVED = frozenset(
     | {"classes", "from_logits", "offsets", "lists"}
     | {"ignore_class", "np", "tf", "keras", "self", "call", "get_config", "from_config"}
     | {"with_gradient", "with_hessian", "backward", "in_floats", "doubtful"}
-    | {"target", "dim", "ignore_index", "torch", "forward", "extra_repr", "training", "jax", "jnp"}
+    | {"target", "dim", "ignore_index", "torch", "forward", "extra_repr", "training", "jax", "jnp", "ops"}
     | set(dir(builtins))
 )
 

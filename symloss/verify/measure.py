@@ -40,6 +40,7 @@ class Evaluate(Protocol):
 _REFINED = 10  # worst points at most whose neighbourhood is searched, per function and round
 _REFINED_OF = 60  # one in so many samples; a short look searches fewer
 _ROUNDS = 3
+_HALVINGS = 4  # of a bisection that one call of the code serves: a call costs more than its numbers
 _FLUSHED = 4  # smallest normal numbers that a result may be off where subnormals are flushed to zero
 _ENOUGH = 200  # bad points that are counted; more make nothing worse
 
@@ -240,10 +241,16 @@ class Examiner:
             return []
         rows, at_lower = chosen.rows(changes), at_lower[changes]
         a, b = (ordinals(end[changes]) for end in ends)
-        for _ in range(64):
-            middle = (a >> 1) + (b >> 1) + (a & b & 1)
-            here = sign(rows, from_ordinals(middle, self.dtype))
-            a, b = np.where(here == at_lower, middle, a), np.where(here == at_lower, b, middle)
+        for _ in range(64 // _HALVINGS):
+            grid = _halved(a, b)
+            between = from_ordinals(grid[1:-1].ravel(), self.dtype)
+            signs = sign(rows.rows(np.tile(np.arange(len(rows)), len(grid) - 2)), between).reshape(-1, len(rows))
+            low, high, columns = np.zeros(len(rows), int), np.full(len(rows), len(grid) - 1), np.arange(len(rows))
+            for _ in range(_HALVINGS):
+                middle = (low + high) // 2
+                is_low = signs[middle - 1, columns] == at_lower
+                low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+            a, b = grid[low, columns], grid[high, columns]
         return [rows.moved(from_ordinals(end, self.dtype)) for end in (a, b)]
 
     def _record(self, samples: dict[str, _Samples], batch: Batch, evaluate: Evaluate) -> None:
@@ -366,6 +373,17 @@ class Examiner:
         ]
         for inner, owner in sorted(places):
             yield self._error(function, samples, owner, inner, float(samples.errors[owner][inner]))
+
+
+def _halved(a: Array, b: Array) -> Array:
+    """Ordinals from a to b: the middle of both, the middles of the halves, and so on; one row for each."""
+    grid = np.stack([a, b])
+    for _ in range(_HALVINGS):
+        left, right = grid[:-1], grid[1:]
+        finer = np.empty((2 * len(grid) - 1, len(a)), dtype=a.dtype)
+        finer[::2], finer[1::2] = grid, (left >> 1) + (right >> 1) + (left & right & 1)
+        grid = finer
+    return grid
 
 
 def _one_float_away(point: Point, loss: Loss, dtype: type[np.floating[Any]], *, flushes: bool) -> Iterator[Point]:
