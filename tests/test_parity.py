@@ -11,7 +11,7 @@ from symloss.cli import app
 from symloss.verify.faces import open_module
 from symloss.verify.oracle import Oracle
 from symloss.verify.parity import compare
-from tests import framework_speed
+from tests import framework_speed, gpu
 from tests.conftest import GENERATED
 from tests.frameworks import FRAMEWORKS, rows_of
 
@@ -129,3 +129,15 @@ def test_the_race_with_a_framework_runs(framework, mode, monkeypatch):
     for row in framework_speed.rows_of(framework, "huber", "float32", [1000], turns=1):
         assert row.mode == mode
         assert row.ratio > 0
+
+
+def test_the_command_for_a_gpu_compares_with_numpy(monkeypatch):
+    """Here on the processor; what is off is told."""
+    assert list(gpu.differences(["huber", "ranknet"], "cpu")) == []
+    value, gradient, product = gpu.with_numpy("huber")
+    monkeypatch.setattr(gpu, "with_numpy", lambda name: (value, gradient * (1 + 1e-9), product))
+    found = list(gpu.differences(["huber"], "cpu"))
+    assert [line.rpartition(":")[0] for line in found] == [
+        "huber, torch, float64, gradient",
+        "huber, jax, float64, gradient",
+    ]
