@@ -260,3 +260,11 @@ if __name__ == "__main__":
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
     )
     assert "the same" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("target", ["numpy", "c", "numba"])
+def test_a_best_vector_that_does_not_exist_is_an_error_and_no_warning(target):
+    """Directions of zero have no mean; every target says so."""
+    module = symloss.load("cosine_similarity").compile(target)
+    with pytest.raises(ValueError, match="no finite constant is best: the mean target is"):
+        module.start_value(np.zeros((2, 3)))

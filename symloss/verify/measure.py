@@ -41,7 +41,7 @@ _REFINED = 10  # worst points at most whose neighbourhood is searched, per funct
 _REFINED_OF = 60  # one in so many samples; a short look searches fewer
 _ROUNDS = 3
 _HALVINGS = 4  # of a bisection that one call of the code serves: a call costs more than its numbers
-_FLUSHED = 4  # smallest normal numbers that a result may be off where subnormals are flushed to zero
+FLUSHED = 4  # smallest normal numbers that a result may be off where subnormals are flushed to zero
 _ENOUGH = 200  # bad points that are counted; more make nothing worse
 
 
@@ -141,6 +141,15 @@ class Examiner:
                         found[name][row, :, 1] = np.inf
             known = self._truths[key] = (found, undecided)
         return known
+
+    def known(self, batch: Batch, function: str) -> tuple[Array, Array, Array]:
+        """Nearest number and remainder of one function, and where they are known; rows by entries."""
+        found = self.truths(batch)[0][function]
+        number, rest = found[..., 0], found[..., 1]
+        is_known = np.isfinite(rest) & ~np.isnan(number)
+        if self.flushes:
+            is_known &= ~holds_subnormals(batch, self.dtype)[:, None]
+        return number, rest, is_known
 
     def sensitivity(self, point: Point, function: str, entry: int) -> float:
         """S, from the truth at inputs one float away."""
@@ -254,13 +263,10 @@ class Examiner:
         return [rows.moved(from_ordinals(end, self.dtype)) for end in (a, b)]
 
     def _record(self, samples: dict[str, _Samples], batch: Batch, evaluate: Evaluate) -> None:
-        truths, undecided = self.truths(batch)
+        _, undecided = self.truths(batch)
         results = evaluate(batch, tuple(samples))
         for name, kept in samples.items():
-            number, rest = truths[name][..., 0], truths[name][..., 1]
-            known = np.isfinite(rest) & ~np.isnan(number)
-            if self.flushes:
-                known &= ~holds_subnormals(batch, self.dtype)[:, None]
+            number, rest, known = self.known(batch, name)
             errors = ulps(results[name], number, rest, self.dtype, flushes=self.flushes)
             kept.undecided += undecided
             kept.undefined += int((np.isnan(number) & np.isnan(rest)).sum())
@@ -453,5 +459,5 @@ def ulps(got: Array, number: Array, rest: Array, dtype: type[np.floating[Any]], 
     if flushes:
         with np.errstate(all="ignore"):
             off = np.abs(np.asarray(got, dtype=np.float64) - number)
-        errors = np.where(off <= _FLUSHED * float(info.tiny), 0.0, errors)
+        errors = np.where(off <= FLUSHED * float(info.tiny), 0.0, errors)
     return np.where(np.isnan(number), 0.0, errors)

@@ -18,7 +18,7 @@ from symloss.declare import Loss
 from symloss.verify.certificate import DTYPES, LIMITS, place_of
 from symloss.verify.frameworks import DifferentiatedModule
 from symloss.verify.grid import Array, Batch, batches
-from symloss.verify.measure import FUNCTIONS, Error, Examiner, holds_subnormals, spacing
+from symloss.verify.measure import FLUSHED, FUNCTIONS, Error, Examiner, spacing
 from symloss.verify.modules import NumpyModule
 from symloss.verify.oracle import Oracle
 
@@ -105,13 +105,9 @@ def compare(
     }
     found = {name: _Differences([], [], []) for name in FUNCTIONS}
     for batch in batches(loss, DTYPES[dtype], count, fixed):
-        truths, _ = examiner.truths(batch)
         results = [evaluate(batch) for evaluate, _ in evaluators.values()]
         for name, kept in found.items():
-            number, rest = truths[name][..., 0], truths[name][..., 1]
-            known = np.isfinite(rest) & ~np.isnan(number)
-            if flushes:
-                known &= ~holds_subnormals(batch, DTYPES[dtype])[:, None]
+            number, _, known = examiner.known(batch, name)
             rows, entries = np.nonzero(known)
             kept.batches.append((batch, rows, entries))
             kept.truths.append(number[known])
@@ -164,12 +160,12 @@ def _apart(one: Array, other: Array, truth: Array, examiner: Examiner) -> Array:
         one, other = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
         distance = np.where(one == other, 0.0, np.abs(one - other))
         if examiner.flushes:
-            distance = np.where(distance <= 4 * float(np.finfo(examiner.dtype).tiny), 0.0, distance)
+            distance = np.where(distance <= FLUSHED * float(np.finfo(examiner.dtype).tiny), 0.0, distance)
         found = distance / spacing(truth, examiner.dtype)
     return np.where(np.isnan(found), np.inf, found)
 
 
 def _is_spoiled(got: Array, truth: Array, examiner: Examiner) -> Array:
     """No number, zero though the truth is a normal number, or of another sign."""
-    is_normal = np.abs(truth) >= 4 * float(np.finfo(examiner.dtype).tiny)
+    is_normal = np.abs(truth) >= FLUSHED * float(np.finfo(examiner.dtype).tiny)
     return np.isnan(got) | (is_normal & (np.sign(got) != np.sign(truth)))
