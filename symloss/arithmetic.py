@@ -1,5 +1,7 @@
 """In which numbers a function is computed: floats, float32 by way of float64, pairs of floats, or extended numbers.
 
+A target that computes in float64 whatever it is given may compute float32 as it is, where that is good enough.
+
 Measurement chooses: a function goes to dearer numbers only where floats miss the limit of its certificate.
 """
 
@@ -36,20 +38,22 @@ class Doubt:
 class Arithmetic:
     """Which functions are computed in pairs of floats, which in extended numbers, and which float32 takes to float64.
 
-    ``extended`` gives every such function the tests of which one must hold; no tests mean everywhere.
+    ``extended`` gives every such function the tests of which one must hold; no tests mean everywhere. ``single`` tells
+    that a target of float64 computes all functions of float32 in float32.
     """
 
     extended: Mapping[str, tuple[Doubt, ...]] = field(default_factory=dict)
     paired: frozenset[str] = frozenset()
     doubled: frozenset[str] = frozenset()
+    single: bool = False
 
     def __hash__(self) -> int:
-        return hash((frozenset(self.extended.items()), self.paired, self.doubled))
+        return hash((frozenset(self.extended.items()), self.paired, self.doubled, self.single))
 
     @property
     def is_plain(self) -> bool:
-        """Whether every function is computed in the floats it is given."""
-        return not (self.extended or self.paired or self.doubled)
+        """Whether every function is computed in the floats that the target knows."""
+        return not (self.extended or self.paired or self.doubled or self.single)
 
     def changes(self, functions: tuple[str, ...]) -> bool:
         """Whether any of the functions is computed in other numbers than the floats it is given."""
@@ -60,13 +64,15 @@ class Arithmetic:
         extended = {
             name: [[doubt.name, doubt.lower, doubt.upper] for doubt in doubts] for name, doubts in self.extended.items()
         }
-        return {"extended": extended, "paired": sorted(self.paired), "doubled": sorted(self.doubled)}
+        kinds = {"extended": extended, "paired": sorted(self.paired), "doubled": sorted(self.doubled)}
+        return {**kinds, "single": True} if self.single else kinds
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Arithmetic:
         """From a record on disk."""
         extended = {name: tuple(Doubt(*doubt) for doubt in doubts) for name, doubts in data.get("extended", {}).items()}
-        return cls(extended, frozenset(data.get("paired", ())), frozenset(data.get("doubled", ())))
+        paired, doubled = (frozenset(data.get(kind, ())) for kind in ("paired", "doubled"))
+        return cls(extended, paired, doubled, data.get("single", False))
 
 
 FLOATS = Arithmetic()
@@ -77,6 +83,32 @@ def keeps_float32_digits(kernel: Kernel) -> frozenset[str]:
     definitions = (kernel.values[place].definition for place in kernel.needed_for("value"))
     asks = any(isinstance(item, Apply) and item.operation == "closeness" for item in definitions)
     return frozenset({"value"} if asks else ())
+
+
+def single_kernel(kernel: Kernel) -> Kernel:
+    """The kernel for numbers of fewer digits than its parameters have: what is computed of these alone is narrowed."""
+    values: list[Value] = []
+    moved: list[int] = []
+    narrowed: dict[int, int] = {}
+
+    def narrow(position: int) -> int:
+        value = values[moved[position]]
+        if value.kind != "parameter":
+            return moved[position]
+        if position not in narrowed:  # constants are written anew, with as many digits as are needed there
+            is_constant = isinstance(value.definition, Constant)
+            values.append(value if is_constant else Value(Apply("narrow", (moved[position],)), "parameter"))
+            narrowed[position] = len(values) - 1
+        return narrowed[position]
+
+    for value in kernel.values:
+        definition = value.definition
+        if isinstance(definition, Apply):
+            place = moved.__getitem__ if value.kind == "parameter" else narrow
+            definition = replace(definition, operands=tuple(map(place, definition.operands)))
+        values.append(replace(value, definition=definition))
+        moved.append(len(values) - 1)
+    return replace(kernel, values=tuple(values), outputs={name: moved[place] for name, place in kernel.outputs.items()})
 
 
 def pair_kernel(kernel: Kernel, output: str) -> Kernel:

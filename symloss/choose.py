@@ -2,7 +2,8 @@
 
 The search is short and has no randomness of its own. A function that misses its limit in floats is tried in extended
 numbers where a few tests tell that floats fail, then in pairs of floats, likewise, then in extended numbers everywhere;
-float32 is tried by way of float64. What is measured as good stays; what nothing mends is what leaves fewest bad points.
+float32 is tried by way of float64, and in float32 where a target computes it in float64 anyhow. What is measured as
+good stays; what nothing mends is what leaves fewest bad points.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from symloss.arithmetic import FLOATS, FUNCTIONS, Arithmetic, Doubt, keeps_float32_digits
 from symloss.declare import ClassLabel, Loss
 from symloss.declare.loss import Parameter
+from symloss.errors import UnsupportedError
 from symloss.measured import bare_texts
 from symloss.modules import Mathematics
 from symloss.targets import Target, find
@@ -116,6 +118,8 @@ def choose(
             changed = _changed(choice.arithmetic, FLOATS if dtype == "float32" else before)
             if any(dtype == "float64" or name not in choice.arithmetic.doubled for name in changed):
                 bench.take(choice, dtype)
+        if "float32" in dtypes and target.single is not None and loss.is_elementwise:
+            _halve(bench, choice)
     return choice.arithmetic, tuple(choice.lines[dtype, name] for dtype in dtypes for name in FUNCTIONS)
 
 
@@ -229,6 +233,18 @@ def _double(bench: _Bench, choice: Choice, kept: frozenset[str]) -> None:
         line = _tried(bench, choice, name, doubled, "float32")
         if not _is_safe(line):
             _doubt_more(bench, choice, name, doubled, line)
+
+
+def _halve(bench: _Bench, choice: Choice) -> None:
+    """float32 for all functions of float32, if every one is good in it."""
+    arithmetic = replace(choice.arithmetic, single=True)
+    try:
+        lines = tuple(bench.lines(arithmetic, "float32"))
+    except UnsupportedError:  # it has a constant that is no float
+        return
+    if all(map(_is_safe, lines)):
+        choice.arithmetic = arithmetic
+        choice.lines |= {("float32", line.measurement.function): line for line in lines}
 
 
 def _doubt_more(bench: _Bench, choice: Choice, name: str, base: Arithmetic, line: Line) -> None:

@@ -18,6 +18,7 @@ from symloss.emit import emit
 from symloss.emit_loops import Loops, emit_loops, name_in
 from symloss.errors import UnsupportedError
 from symloss.modules import TITLES, Mathematics, Provenance, inner_end, template_values, used_operations
+from symloss.single_precision import in_single_precision
 from symloss.targets import Target, find
 from symloss.templating import render
 from symloss.wide_functions import ShownInTarget
@@ -112,6 +113,12 @@ def _values(
     checked = list(dict.fromkeys(check["array"] for check in checks))
     in_doubles = [name for name in kernel.outputs if (name,) in _KERNELS.values() and name not in wide.whole]
     compiled = used_operations(kernel, in_doubles) | wide.operations_beneath
+    single = None
+    if provenance.arithmetic.single and target.single is not None:
+        single = in_single_precision(kernel, target.single, arguments, {name: _KERNELS[name] for name in loops}, checks)
+        of_single = {item["name"].removesuffix("_in_single"): item for item in single["functions"]}
+        single |= {"branches": _branches(of_single), "hessian_arguments": of_single["hessian"]["arguments"]}
+        compiled |= single["operations"]
     values |= {
         "target": target.name,
         "raw": None,
@@ -131,6 +138,7 @@ def _values(
         ],
         "loops": functions,
         "own_names": {item["name"]: item["own_names" if target.is_built else "names"] for item in functions},
+        "single": single,
         "precisions": [arguments.of(suffix, kind) for suffix, kind in (("f64", "double"), ("f32", "float"))],
         "ctypes": arguments.ctypes(3),
         "product_ctypes": arguments.ctypes(2),

@@ -20,8 +20,9 @@ from symloss.targets import Spelling, Target
 from symloss.targets.target import CALL, COMPARISON, MIRRORED, PRODUCT, UNARY
 
 _LONGEST_INLINE = 64
+_SMALLEST_SINGLE, _LARGEST_SINGLE = 2.0**-126, (2 - 2.0**-23) * 2.0**127
 _LONGEST_LINE = 80
-_CHEAP = frozenset({"negate", "axis_size", "expand", "positions", "ones", "in_floats"})
+_CHEAP = frozenset({"negate", "narrow", "axis_size", "expand", "positions", "ones", "in_floats"})
 _FALLBACK_NAMES = {
     "add": "total",
     "subtract": "difference",
@@ -49,6 +50,7 @@ _FALLBACK_NAMES = {
     "cumulative_sum": "cumulated",
     "cumulative_sum_from": "cumulated",
     "negate": "opposite",
+    "narrow": "narrowed",
 }
 _RESERVED = frozenset(
     {"y_true", "y_pred", "vector", "np", "tf", "keras", "loss", "gradient_", "sum", "range"}
@@ -327,16 +329,33 @@ class Emitter:
 
     def _digits(self, number: Fraction | float) -> tuple[str, int]:
         if isinstance(number, float):
+            if self.target.is_single and math.isfinite(number):
+                return self._single_digits(number)
             text = self.target.infinity if math.isinf(number) else repr(abs(number))
             return (f"-{text}", UNARY) if number < 0 else (text, CALL)
+        if self.target.is_single:
+            return self._single_digits(number)
         if number.denominator == 1:
             text = f"{float(number)!r}" if self.target.integers_as_floats else str(number.numerator)
             return text, UNARY if number < 0 else CALL
-        if float(number) == number and len(repr(float(number))) < 8:
+        if _is_short(number):
             return repr(float(number)), UNARY if number < 0 else CALL
         if self.target.integers_as_floats:
             return f"{float(number.numerator)!r} / {float(number.denominator)!r}", PRODUCT
         return f"{number.numerator} / {number.denominator}", PRODUCT
+
+    def _single_digits(self, number: Fraction | float) -> tuple[str, int]:
+        size = abs(float(number))
+        if size and not _SMALLEST_SINGLE <= size <= _LARGEST_SINGLE:
+            raise UnsupportedError(f"{self.kernel.loss} has the constant {float(number)!r}, which is no float")
+        if isinstance(number, Fraction) and not _is_short(number) and max(map(abs, number.as_integer_ratio())) < 2**24:
+            return f"{float(number.numerator)!r}f / {float(number.denominator)!r}f", PRODUCT
+        return f"{float(number)!r}f", UNARY if number < 0 else CALL
+
+
+def _is_short(number: Fraction) -> bool:
+    """Whether a number is a float that few digits tell."""
+    return float(number) == number and (number.denominator == 1 or len(repr(float(number))) < 8)
 
 
 def _rest_of(constant: Constant) -> float | None:

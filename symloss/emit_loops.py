@@ -32,7 +32,7 @@ _PER_ENTRY = frozenset({"is_label", "is_first_maximum", "fill"})
 _OF_ONE_OPERAND = {"is_label": 1, "fill": 0}  # the other one tells an array's shape
 _CHEAP = frozenset(
     {"add", "subtract", "multiply", "negate", "absolute", "sign", "maximum", "minimum", "clip", "select", "fill"}
-    | {"less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "is_label"}
+    | {"narrow", "less", "less_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "is_label"}
 )
 _NUMBERS = frozenset({"axis_size", "closeness", "smallest_normal"})
 
@@ -99,7 +99,7 @@ def emit_loops(kernel: Kernel, target: Target, *outputs: str, of_one_sample: boo
 
 def name_in(target: Target, name: str) -> str:
     """An argument's name in a target, whose own words it must not be."""
-    is_free = name not in target.reserved | target.beside_arguments and not name.endswith(("_", "_block"))
+    is_free = name not in target.reserved | target.beside_arguments and not name.endswith(("_", "_block", "_filled"))
     return name if is_free else f"{name}_"
 
 
@@ -125,6 +125,16 @@ def _free(base: str, taken: Collection[str], *endings: str) -> str:
     )
 
 
+def _beneath(kernel: Kernel, operation: str) -> frozenset[int]:
+    """What the operands of an operation are computed of, with these."""
+    found: set[int] = set()
+    for position in reversed(range(len(kernel.values))):
+        definition = kernel.values[position].definition
+        if isinstance(definition, Apply) and (definition.operation == operation or position in found):
+            found.update(definition.operands)
+    return frozenset(found)
+
+
 class _Typed(Emitter):
     """An emitter that tells of every line whether it is a number or a flag, and which lines need no array."""
 
@@ -138,6 +148,13 @@ class _Typed(Emitter):
             is_given = isinstance(definition, Input) and value.kind != "parameter"
             if not is_given and self.fixed.issuperset(operands):
                 self.fixed.add(position)
+        self.of_data = target
+        self.of_parameters = _beneath(kernel, "narrow") if target.of_parameters is not None else frozenset()
+
+    def _write(self, position: int) -> None:
+        of_parameters = self.of_data.of_parameters
+        self.target = of_parameters if of_parameters and position in self.of_parameters else self.of_data
+        super()._write(position)
 
     def _deserves_a_line(self, position: int, value: Value, text: str) -> bool:
         is_dear = isinstance(value.definition, Apply) and value.definition.operation not in _CHEAP
@@ -150,9 +167,10 @@ class _Typed(Emitter):
 
     def _assign(self, name: str, text: str, position: int) -> None:
         super()._assign(name, text, position)
-        is_flag = self.kernel.values[position].kind == "flag"
-        self.lines[-1] = replace(self.lines[-1], kind="flag" if is_flag else "number")
-        if position in self.fixed:
+        value = self.kernel.values[position]
+        self.lines[-1] = replace(self.lines[-1], kind="flag" if value.kind == "flag" else "number")
+        is_narrow = isinstance(value.definition, Apply) and value.definition.operation == "narrow"
+        if position in self.fixed and not is_narrow:
             self.fixed_lines.add(name)
 
     def programs(self) -> tuple[Program, Program]:

@@ -90,6 +90,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "closeness": Operation(1, "relative distance up to which numbers of the dtype of a count as close", "parameter"),
     "smallest_normal": Operation(1, "smallest normal number of the dtype of a", "parameter"),
     "axis_size": Operation(1, "number of entries along the axis of a", "parameter"),
+    "narrow": Operation(1, "a parameter in the digits of the data"),
     "fill": Operation(2, "the number a in the shape of b", "element"),
     "expand": Operation(1, "a with new dimensions of size 1", "same"),
     "relabel": Operation(1, "a, read at other indices of the same axes", "same"),

@@ -164,7 +164,7 @@ def _same_numbers(original, changed, name):
 def _kernel_result(kernel, name, target):
     from symloss.verify.modules import arrays
 
-    points = [probe.point for probe in _examination(name).probes[:6]]
+    points = [probe.point for probe in _examination(name).probes]
     y_true, y_pred, keywords = arrays(
         FORMS[name],
         [
@@ -250,9 +250,11 @@ def test_no_fault_survives(form_name, target, tmp_path):
         path = tmp_path / target / f"{form_name}_{number}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text.replace('package="symloss"', f'package="faulty{number}"'))
-        report = verify_module(_examination(form_name), target, path, until_failure=True)
         seeded += 1
-        if report.passed and not _same_numbers(GENERATED / target / f"{form_name}.py", path, form_name):
+        is_mathematical = fault.partition(": ")[2] in MATHEMATICAL
+        if is_mathematical and _same_numbers(GENERATED / target / f"{form_name}.py", path, form_name):
+            continue
+        if verify_module(_examination(form_name), target, path, until_failure=True).passed:
             survivors.append(fault)
 
     assert survivors == []

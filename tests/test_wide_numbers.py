@@ -43,7 +43,7 @@ class InC:
 
     def __init__(self, folder):
         values = {"operations": DOUBLES, "paired": WIDE, "extended": WIDE, "wide": (), "mendings": (), "loops": ()}
-        text = render("c/certified.jinja", has_axis=False, label=False, tests=set(), **values)
+        text = render("c/certified.jinja", has_axis=False, label=False, tests=set(), single=None, **values)
         head = "".join(f"#include <{name}.h>\n" for name in ("float", "math", "stddef", "stdint", "stdlib", "string"))
         exports = [
             EXPORTED.format(kind=kind, type=kind.capitalize(), name=name, arguments=arguments)

@@ -1,6 +1,9 @@
 """C's spelling of the kernel: C99, and functions that the templates write out."""
 
-from symloss.targets.target import ARITHMETIC, UNARY, Spelling, Target, calls, wide_calls
+from dataclasses import replace
+
+from symloss.kernel import OPERATIONS
+from symloss.targets.target import ARITHMETIC, CALL, UNARY, Spelling, Target, calls, wide_calls
 
 _WORDS = frozenset(
     """
@@ -31,10 +34,18 @@ _OF_WIDE_NUMBERS = frozenset(
     for made in ("compute_{}", "exact_{}", "mend_{}", "{}_in_pairs", "{}_in_extended_numbers")
     for output in ("value", "gradient", "hessian")
 )
+# The functions of single precision.
+_OF_SINGLES = frozenset(
+    """
+    single_bits_of single_of_bits single_less_than single_at_most single_equals single_differs single_where
+    single_is_not single_sum_error single_upper_half single_product_error single_sign single_larger single_smaller
+    single_clip single_exp single_expm1 single_log single_log1p single_tanh single_sinh single_cosh fabsf sqrtf
+    """.split()  # noqa: SIM905
+) | frozenset(f"compute_{name}_in_single" for name in ("value", "gradient", "hessian"))
 # The other arguments of the public functions, and what stands beside arguments elsewhere.
 _OF_FUNCTIONS = frozenset(
     """
-    samples is_float scale has_values weight sample_weight reduction workers product kept room job
+    samples is_float is_single is_ordinary compute_in_single compute_in_doubles scale has_values weight sample_weight reduction workers product kept room job
     value gradient hessian hessian_vector_product size_t ptrdiff_t int64_t uint64_t uintptr_t float_t double_t
     """.split()  # noqa: SIM905
 )
@@ -51,7 +62,7 @@ def _of_wide_numbers(kind: str, **others: Spelling) -> Target:
     return Target(
         name="c",
         in_loops=True,
-        reserved=_WORDS | _OF_KERNELS | _OF_WIDE_NUMBERS,
+        reserved=_WORDS | _OF_KERNELS | _OF_WIDE_NUMBERS | _OF_SINGLES,
         beside_arguments=_OF_FUNCTIONS,
         operations={
             **_FLAGS,
@@ -69,13 +80,13 @@ def _of_wide_numbers(kind: str, **others: Spelling) -> Target:
 _PAIRS = _of_wide_numbers("pair", binade=Spelling("pair_binade({0})"), smallest_normal=Spelling("pair(DBL_MIN)"))
 _EXTENDED = _of_wide_numbers("extended")
 
-C = Target(
+_DOUBLE = Target(
     name="c",
     files={".h": "declarations", ".c": "source", ".py": "module"},
     certified="certified",
     template_folders=("numpy", "compiled"),
     in_loops=True,
-    reserved=_WORDS | _OF_KERNELS | _OF_WIDE_NUMBERS,
+    reserved=_WORDS | _OF_KERNELS | _OF_WIDE_NUMBERS | _OF_SINGLES,
     beside_arguments=_OF_FUNCTIONS,
     operations={
         **ARITHMETIC,
@@ -128,3 +139,56 @@ C = Target(
     extended=_EXTENDED,
     pairs=_PAIRS,
 )
+
+# Through double precision where a function has no other form.
+_SINGLE = Target(
+    name="c",
+    in_loops=True,
+    reserved=_DOUBLE.reserved,
+    beside_arguments=_OF_FUNCTIONS,
+    operations={
+        **{
+            operation: Spelling(f"(float){spelling.text}", UNARY)
+            for operation, spelling in _DOUBLE.operations.items()
+            if spelling.binds == CALL and OPERATIONS[operation].arity == 1
+        },
+        **ARITHMETIC,
+        **calls(
+            "single_",
+            sign="sign({0})",
+            maximum="larger({0}, {1})",
+            minimum="smaller({0}, {1})",
+            clip="clip({0}, {1}, {2})",
+            exp="exp({0})",
+            expm1="expm1({0})",
+            log="log({0})",
+            log1p="log1p({0})",
+            sinh="sinh({0})",
+            cosh="cosh({0})",
+            tanh="tanh({0})",
+            sum_error="sum_error({0}, {1})",
+            product_error="product_error({0}, {1})",
+            less="less_than({0}, {1})",
+            less_equal="at_most({0}, {1})",
+            equal="equals({0}, {1})",
+            not_equal="differs({0}, {1})",
+            logical_not="is_not({0})",
+            select="where({0}, {1}, {2})",
+        ),
+        "absolute": Spelling("fabsf({0})"),
+        "sqrt": Spelling("sqrtf({0})"),
+        "power": Spelling("(float)power_of({0}, {1})", UNARY),
+        "logical_and": ARITHMETIC["logical_and"],
+        "logical_or": ARITHMETIC["logical_or"],
+        "fill": Spelling("{0}", 0),
+        "closeness": Spelling("0.5f"),
+        "smallest_normal": Spelling("FLT_MIN"),
+        "narrow": Spelling("(float){0}", UNARY, (UNARY,)),
+    },
+    indicator="({0} ? 1.0f : 0.0f)",
+    integers_as_floats=True,
+    infinity="INFINITY",
+    of_parameters=replace(_DOUBLE, operations={**_DOUBLE.operations, "smallest_normal": Spelling("FLT_MIN")}),
+)
+
+C = replace(_DOUBLE, single=_SINGLE)

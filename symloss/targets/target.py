@@ -91,6 +91,8 @@ class Target:
     ``joins_rows`` tells whether its templates have ``_row_by_row``, for intermediates of more dimensions than inputs;
     ``steps`` spell operations on arrays as calls that write into others, where a target's functions are given some;
     ``extended`` and ``pairs`` spell the operations on numbers of twice the digits, where a target has them;
+    ``single`` spells those on numbers of half the digits, where a target otherwise computes in double precision, and
+    ``of_parameters`` what is computed of parameters alone for these, in double precision;
     ``in_loops`` tells that its functions compute one number at a time, in loops, with names that are not ``reserved``,
     and arguments that are not ``beside_arguments`` either; ``template_folders`` are those of other targets that its
     templates use; ``files`` are the endings of the files of a loss, and their templates; ``certified`` is the template
@@ -114,6 +116,8 @@ class Target:
     steps: Mapping[str, Step] = field(default_factory=dict)
     extended: Target | None = None
     pairs: Target | None = None
+    single: Target | None = None
+    of_parameters: Target | None = None
     library: Library | None = None
     reserved: frozenset[str] = frozenset()
     beside_arguments: frozenset[str] = frozenset()
@@ -123,6 +127,11 @@ class Target:
     chosen_for: str = ""
     engines: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=lambda: {".py": "module"})
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it spells numbers of half the digits, as C does."""
+        return self.of_parameters is not None
 
     @property
     def is_built(self) -> bool:

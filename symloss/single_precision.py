@@ -1,0 +1,95 @@
+"""What C computes in float where a loss is good enough in it: kernels beside those in double precision."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from symloss.arithmetic import single_kernel
+from symloss.compiled_arguments import Arguments
+from symloss.emit_loops import emit_loops
+from symloss.kernel import Kernel
+from symloss.modules import TITLES, used_operations
+from symloss.targets import Target
+
+_LARGEST = (2 - 2.0**-23) * 2.0**127
+_MOST_DIGITS = 9
+
+
+def in_single_precision(
+    kernel: Kernel,
+    spelling: Target,
+    arguments: Arguments,
+    parts: Mapping[str, tuple[str, ...]],
+    checks: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The kernels that compute float as float, by name what they compute; their results are doubles, as of all kernels.
+
+    Raises UnsupportedError where a constant is no float.
+    """
+    narrow = single_kernel(kernel)
+    arrays = ["y_true", "y_pred", *arguments.extras]
+    functions = []
+    for name, outputs in parts.items():
+        loops = emit_loops(narrow, spelling, *outputs)
+        numbers, blocks = arguments.numbers_in(loops.inputs), [f"{item}_block" for item in outputs]
+        functions.append(
+            {
+                "name": f"{name}_in_single",
+                "title": TITLES[name],
+                "arrays": arrays,
+                "passes": loops.passes,
+                "parameters": [
+                    "ptrdiff_t count",
+                    *(f"const float *restrict {item}_block" for item in arrays),
+                    *(f"double {item}" for item in numbers),
+                    *(f"double *restrict {item}" for item in blocks),
+                ],
+                "arguments": [
+                    "count",
+                    *(f"{item}_block" for item in arrays),
+                    *(f"job->{item}" for item in numbers),
+                    *blocks,
+                ],
+            }
+        )
+    tests = [{**check, "test": f"single_{check['test']}", "ends": _ends(check["ends"])} for check in checks]
+    return {
+        "functions": functions,
+        "operations": used_operations(narrow, list(narrow.outputs)),
+        "checks": tests,
+        "tests": {check["test"] for check in tests},
+        "parameters": arguments.parameters,
+    }
+
+
+def _ends(ends: tuple[float, ...]) -> list[str]:
+    """The ends of what is inside, as the floats next to them that are inside too."""
+    if not ends:
+        return []
+    lower, upper = ends
+    return [_spelled(_rounded_up(lower)), _spelled(-_rounded_up(-upper))]
+
+
+def _rounded_up(number: float) -> float:
+    """The smallest float that is not below a number, or the least of all."""
+    if number <= -_LARGEST:
+        return -_LARGEST
+    nearest = _nearest(number)
+    if nearest >= number:
+        return nearest
+    (bits,) = struct.unpack("=i", struct.pack("=f", nearest))
+    above = bits + 1 if nearest >= 0 else bits - 1
+    return float(struct.unpack("=f", struct.pack("=i", above))[0])
+
+
+def _nearest(number: float) -> float:
+    return float(struct.unpack("=f", struct.pack("=f", number))[0])
+
+
+def _spelled(number: float) -> str:
+    if abs(number) == _LARGEST:
+        return "FLT_MAX" if number > 0 else "-FLT_MAX"
+    texts = (f"{number:.{digits}g}" for digits in range(1, _MOST_DIGITS + 1))
+    return f"{float(next(text for text in texts if _nearest(float(text)) == number))!r}f"
