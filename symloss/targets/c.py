@@ -45,7 +45,8 @@ _OF_SINGLES = frozenset(
 # The other arguments of the public functions, and what stands beside arguments elsewhere.
 _OF_FUNCTIONS = frozenset(
     """
-    samples is_float is_single is_ordinary compute_in_single compute_in_doubles scale has_values weight sample_weight reduction workers product kept room job
+    samples is_float is_single is_ordinary compute_in_single compute_in_doubles
+    scale has_values weight sample_weight reduction workers product kept room job
     value gradient hessian hessian_vector_product size_t ptrdiff_t int64_t uint64_t uintptr_t float_t double_t
     """.split()  # noqa: SIM905
 )
