@@ -29,6 +29,8 @@ from tests.test_user_losses import LOSSES as TYPED
 REFUSED = json.loads((GENERATED / "c" / "refused.json").read_text())
 NAMES = [name for name in form_names() if name not in REFUSED]
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror")
+# Kernels for this processor alone, which take a fourth of the time to compile, and are those it would choose.
+ONE_WIDTH = ("-U__ELF__", "-march=native")
 # One of every kind: a parameter, signs, weights per row, labels, a simplex, cumulative sums, products in two parts.
 KINDS = ["huber", "hinge", "laplace_nll", "binary_crossentropy_logits", "sparse_categorical_crossentropy_logits"]
 KINDS += ["hellinger", "wasserstein_1d_histogram", "cosine_similarity", "listnet_softmax"]
@@ -51,7 +53,7 @@ def built(tmp_path_factory):
                 shutil.copy(GENERATED / "c" / f"{name}{ending}", folder)
             with module.open("a") as text:
                 text.write('\n\nMETADATA["certificate"] = None  # measured again in a test of its own\n')
-            list(build([folder / f"{name}.c"], find_compiler(), STRICT))
+            list(build([folder / f"{name}.c"], find_compiler(), (*STRICT, *(() if name in KINDS[:4] else ONE_WIDTH))))
         return module
 
     return path_of
@@ -61,7 +63,7 @@ def written(folder, handle):
     """The path of a module of a declared loss, compiled."""
     for name, text in handle.files("c").items():
         (folder / name).write_text(text, encoding="utf-8")
-    list(build([folder / f"{handle.name}.c"], find_compiler(), STRICT))
+    list(build([folder / f"{handle.name}.c"], find_compiler(), (*STRICT, *ONE_WIDTH)))
     return folder / f"{handle.name}.py"
 
 
@@ -131,7 +133,7 @@ def test_verification_finds_a_wrong_kernel(built, tmp_path):
             (tmp_path / f"{name}.c").write_text(source.replace(here, there))
             for ending in (".h", ".py"):
                 shutil.copy(module.with_suffix(ending), tmp_path)
-            list(build([tmp_path / f"{name}.c"], find_compiler()))
+            list(build([tmp_path / f"{name}.c"], find_compiler(), ONE_WIDTH))
             report = verify_module(Examination(symloss.load(name).declaration), "c", tmp_path / f"{name}.py")
             assert not report.passed, (name, here)
 

@@ -17,7 +17,7 @@ from symloss.verify.certificate import certify
 from symloss.verify.faces import open_module
 from symloss.verify.oracle import Oracle
 from tests.conftest import GENERATED, load_file
-from tests.test_c import built, samples  # noqa: F401 - a fixture
+from tests.test_c import ONE_WIDTH, built, samples  # noqa: F401 - a fixture
 
 NAMES = sorted(
     path.stem for path in (GENERATED / "c").glob("*.c") if "compute_value_in_single" in path.read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def test_a_wrong_function_is_found(old, new, tmp_path):
         head, mark, rest = text.partition("single_exp_parts")
         assert ending != ".c" or old in rest
         (tmp_path / f"{name}{ending}").write_text(head + mark + rest.replace(old, new), encoding="utf-8")
-    list(build([tmp_path / f"{name}.c"], find_compiler()))
+    list(build([tmp_path / f"{name}.c"], find_compiler(), ONE_WIDTH))
     loss = symloss.load(name).declaration
     module = open_module(loss, "c", tmp_path / f"{name}.py")
     assert not all(line.is_certified for line in certify(loss, module, ["float32"], 400, Oracle(loss)))

@@ -2,7 +2,6 @@
 
 import json
 import math
-from itertools import product
 
 import pytest
 import sympy
@@ -30,19 +29,16 @@ JAX = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("form_name", "target"),
-    [*product(form_names(), ["numpy", "tensorflow", "torch"]), *((name, "jax") for name in JAX)],
-)
-def test_every_module_passes(form_name, target):
-    """Value, gradient, Hessian, reductions, weights, products, start value and link, at every probe."""
+@pytest.mark.parametrize("form_name", form_names())
+def test_every_module_passes(form_name):
+    """Value, gradient, Hessian, reductions, weights, products, start value and link, at every probe of one truth."""
     examination = Examination(FORMS[form_name])
-    report = verify_module(examination, target, GENERATED / target / f"{form_name}.py")
-
-    assert [str(failure) for failure in report.failures] == []
-    assert report.points >= 49
-    assert max(report.worst.values()) <= examination.limit
-    assert set(report.worst) == {"value", "gradient", "hessian"}
+    for target in ("numpy", "tensorflow", "torch", *(["jax"] if form_name in JAX else [])):
+        report = verify_module(examination, target, GENERATED / target / f"{form_name}.py")
+        assert [str(failure) for failure in report.failures] == []
+        assert report.points >= 49, target
+        assert max(report.worst.values()) <= examination.limit, target
+        assert set(report.worst) == {"value", "gradient", "hessian"}, target
 
 
 def test_reports_are_data():

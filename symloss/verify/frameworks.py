@@ -144,17 +144,16 @@ class TensorflowModule(DifferentiatedModule):
 
         def evaluate(batch: Batch, functions: tuple[str, ...] = FUNCTIONS) -> dict[str, np.ndarray]:
             del functions  # all come from the same tapes
-            y_true, y_pred, extras = batch.y_true, batch.y_pred, batch.extras
+            filled = batch if mode == "eager" else batch.filled()
+            y_true, y_pred, extras = filled.y_true, filled.y_pred, filled.extras
             if self.loss.is_elementwise:
                 y_true, y_pred = y_true[:, None], y_pred[:, None]
                 extras = {name: values[:, None] for name, values in extras.items()}
             keywords = self._keywords({**batch.parameters, **extras})
             with held_back():
                 results = compiled(tf.constant(y_true), tf.constant(y_pred), keywords)
-            parts = ("value", "gradient", "hessian")
-            return {
-                part: np.asarray(result).reshape(len(batch), -1) for part, result in zip(parts, results, strict=True)
-            }
+            found = zip(("value", "gradient", "hessian"), results, strict=True)
+            return {part: np.asarray(item).reshape(len(filled), -1)[: len(batch)] for part, item in found}
 
         return evaluate
 
@@ -287,11 +286,13 @@ class JaxModule(DifferentiatedModule):
         derivatives = self.compiled if mode == "jit" else self._derivatives
 
         def evaluate(batch: Batch, functions: tuple[str, ...] = FUNCTIONS) -> dict[str, np.ndarray]:
+            filled = batch.filled()  # what runs operation by operation compiles every one of them
             with self.jax.enable_x64(True):  # noqa: FBT003
-                keywords = {**batch.parameters, **batch.extras}
-                results = derivatives(batch.y_true, self.jax.numpy.asarray(batch.y_pred), keywords)
+                keywords = {**batch.parameters, **filled.extras}
+                results = derivatives(filled.y_true, self.jax.numpy.asarray(filled.y_pred), keywords)
             found = zip(("value", "gradient", "hessian"), results, strict=True)
-            return {part: np.asarray(item).reshape(len(batch), -1) for part, item in found if part in functions}
+            chosen = {part: np.asarray(item).reshape(len(filled), -1) for part, item in found if part in functions}
+            return {part: item[: len(batch)] for part, item in chosen.items()}
 
         return evaluate
 
