@@ -92,15 +92,13 @@ class TensorflowModule(DifferentiatedModule):
 
     def evaluate(self, points: list[Point]) -> tuple[Any, Any, Any]:
         """Value per sample, gradient and Hessian diagonal as arrays."""
-        value, gradient, outer, moving = self._recorded(points)
-        with outer:
-            entries = self.tf.unstack(self.tf.reshape(gradient, [len(points), -1]), axis=-1)
-        rows = [outer.gradient(entry, moving) for entry in entries]
-        diagonal = [
-            np.zeros(len(points)) if row is None else row.numpy().reshape(len(points), -1)[:, place]
-            for place, row in enumerate(rows)
-        ]
-        return value.numpy(), gradient.numpy().reshape(len(points), -1), np.stack(diagonal, axis=-1)
+        entries = np.size(points[0].y_pred)  # every point as often: one way back gives a row of each Hessian
+        value, gradient, outer, moving = self._recorded([point for point in points for _ in range(entries)])
+        units = self.tf.reshape(self.tf.constant(np.tile(np.eye(entries), (len(points), 1))), gradient.shape)
+        rows = outer.gradient(gradient, moving, output_gradients=units)
+        square = np.zeros((len(points), entries, entries)) if rows is None else rows.numpy()
+        diagonal = np.diagonal(square.reshape(len(points), entries, entries), axis1=1, axis2=2)
+        return value.numpy()[::entries], gradient.numpy().reshape(-1, entries)[::entries], diagonal
 
     def product(self, points: list[Point], vectors: np.ndarray) -> np.ndarray:
         """The Hessian of every point times its vector; shape (points, entries)."""

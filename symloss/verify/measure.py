@@ -115,7 +115,7 @@ class Examiner:
         self.oracle = Oracle(loss) if oracle is None else oracle
         self.flushes = flushes
         self._places_of_zeros: dict[tuple[bytes, str], list[Batch]] = {}
-        self._sensitivities: dict[tuple[Any, ...], tuple[float, ...]] = {}
+        self._sensitivities: dict[tuple[Any, ...], _Moves] = {}
         self._truths: dict[bytes, tuple[dict[str, Array], int]] = {}
 
     # -- truth ---------------------------------------------------------------------------------------------------
@@ -151,24 +151,14 @@ class Examiner:
             is_known &= ~holds_subnormals(batch, self.dtype)[:, None]
         return number, rest, is_known
 
-    def sensitivity(self, point: Point, function: str, entry: int) -> float:
-        """S, from the truth at inputs one float away."""
+    def sensitivity(self, point: Point, function: str, entry: int, enough: float = math.inf) -> float:
+        """S, from the truth at inputs one float away; once it is ``enough``, what was added up so far."""
         key = (point.y_true, point.y_pred, tuple(point.constants.values()), point.sizes, entry)
         if key not in self._sensitivities:
-            self._sensitivities[key] = self._moves(point, entry)
-        return self._sensitivities[key][FUNCTIONS.index(function)]
-
-    def _moves(self, point: Point, entry: int) -> tuple[float, ...]:
-        """S of every function: an infinite truth does not move, so that nothing excuses another answer."""
-        here = self._entries(point, entry)
-        moved = [mpmath.mpf(0)] * len(FUNCTIONS)
-        for neighbour in _one_float_away(point, self.loss, self.dtype, flushes=self.flushes):
-            there = self._entries(neighbour, entry)
-            for place, (old, new) in enumerate(zip(here, there, strict=True)):
-                if old is not None and new is not None and not mpmath.isinf(old):
-                    moved[place] += abs(new - old)
-        ulps_ = spacing(np.array([0.0 if number is None else float(number) for number in here]), self.dtype)
-        return tuple(float(change / 2 / mpmath.mpf(float(ulp))) for change, ulp in zip(moved, ulps_, strict=True))
+            neighbours = _one_float_away(point, self.loss, self.dtype, flushes=self.flushes)
+            truths = (self._entries(neighbour, entry) for neighbour in neighbours)
+            self._sensitivities[key] = _Moves(self._entries(point, entry), truths, self.dtype)
+        return self._sensitivities[key].of(FUNCTIONS.index(function), enough)
 
     def _entries(self, point: Point, entry: int) -> list[Any]:
         """One entry of every function; None where it is undefined or can't be decided."""
@@ -330,17 +320,21 @@ class Examiner:
         for order, place in enumerate(np.argsort(-errors, kind="stable")[: max(tried, 40 * count)]):
             if len(best) == count and errors[place] <= best[0][0]:
                 break
-            error = self._error(function, samples, int(owners[place]), int(inner[place]), float(errors[place]))
+            least = best[0][0] if len(best) == count else 0.0
+            error = self._error(function, samples, int(owners[place]), int(inner[place]), float(errors[place]), least)
             item = (error.conditioned, -order, error)
             (heapq.heappush if len(best) < count else heapq.heappushpop)(best, item)
         return [error for _, _, error in sorted(best, reverse=True)]
 
-    def _error(self, function: str, samples: _Samples, owner: int, inner: int, size: float) -> Error:
+    def _error(
+        self, function: str, samples: _Samples, owner: int, inner: int, size: float, least: float = 0.0
+    ) -> Error:
+        """The error at a place; S is added up no further than tells that it is below the ``least`` that matters."""
         batch, rows, entries, got, expected = samples.places[owner]
         point, entry = batch.point(int(rows[inner])), int(entries[inner])
-        return Error(
-            size, self.sensitivity(point, function, entry), point, entry, float(got[inner]), float(expected[inner])
-        )
+        enough = size / least if least else math.inf
+        sensitivity = self.sensitivity(point, function, entry, enough)
+        return Error(size, sensitivity, point, entry, float(got[inner]), float(expected[inner]))
 
     def _summary(self, function: str, samples: _Samples, limit: float) -> Measurement:
         errors = np.concatenate(samples.errors) if samples.errors else np.zeros(0)
@@ -378,7 +372,32 @@ class Examiner:
             for inner in np.nonzero(~(part <= limit))[0]
         ]
         for inner, owner in sorted(places):
-            yield self._error(function, samples, owner, inner, float(samples.errors[owner][inner]))
+            yield self._error(function, samples, owner, inner, float(samples.errors[owner][inner]), limit)
+
+
+class _Moves:
+    """S of every function at a point, added up as far as is asked; the truths beside it may take long.
+
+    An infinite truth does not move, so that nothing excuses another answer.
+    """
+
+    def __init__(self, here: list[Any], beside: Iterator[list[Any]], dtype: type[np.floating[Any]]) -> None:
+        self.here = here
+        self.beside = beside
+        self.moved = [mpmath.mpf(0)] * len(here)
+        numbers = np.array([0.0 if number is None else float(number) for number in here])
+        self.ulps = [mpmath.mpf(float(ulp)) for ulp in spacing(numbers, dtype)]
+
+    def of(self, place: int, enough: float) -> float:
+        """S of one function, or at least ``enough`` of it."""
+        while self._sum(place) < enough and (there := next(self.beside, None)) is not None:
+            for function, (old, new) in enumerate(zip(self.here, there, strict=True)):
+                if old is not None and new is not None and not mpmath.isinf(old):
+                    self.moved[function] += abs(new - old)
+        return self._sum(place)
+
+    def _sum(self, place: int) -> float:
+        return float(self.moved[place] / 2 / self.ulps[place])
 
 
 def _halved(a: Array, b: Array) -> Array:
