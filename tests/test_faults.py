@@ -149,27 +149,22 @@ def _same_numbers(original, changed, name):
     """Whether a seeded change changes nothing, such as swapping the branches of a symmetric product."""
     from symloss.verify.modules import load
 
-    def results(path):
+    results = []
+    for path in (original, changed):
         module = load(path)
         kernels = [
             getattr(module, f"_{part}", None) for part in ("value", "gradient", "hessian", "hessian_vector_product")
         ]
         with np.errstate(all="ignore"):  # as the public functions call them
-            return [_kernel_result(kernel, name, path.parent.name) for kernel in kernels if kernel is not None]
-
-    right = results(original)
-    try:
-        wrong = results(changed)
-    except Exception:  # a wrong kernel may raise anything, which verification must tell
-        return False
+            results.append([_kernel_result(kernel, name, path.parent.name) for kernel in kernels if kernel is not None])
     with np.errstate(invalid="ignore"):  # infinities are compared too
-        return all(np.allclose(a, b, rtol=1e-12, atol=0, equal_nan=True) for a, b in zip(right, wrong, strict=True))
+        return all(np.allclose(a, b, rtol=1e-12, atol=0, equal_nan=True) for a, b in zip(*results, strict=True))
 
 
 def _kernel_result(kernel, name, target):
     from symloss.verify.modules import arrays
 
-    points = [probe.point for probe in _examination(name).probes]
+    points = [probe.point for probe in _examination(name).probes[:6]]
     y_true, y_pred, keywords = arrays(
         FORMS[name],
         [
@@ -255,11 +250,9 @@ def test_no_fault_survives(form_name, target, tmp_path):
         path = tmp_path / target / f"{form_name}_{number}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text.replace('package="symloss"', f'package="faulty{number}"'))
+        report = verify_module(_examination(form_name), target, path, until_failure=True)
         seeded += 1
-        is_mathematical = fault.partition(": ")[2] in MATHEMATICAL
-        if is_mathematical and _same_numbers(GENERATED / target / f"{form_name}.py", path, form_name):
-            continue
-        if verify_module(_examination(form_name), target, path, until_failure=True).passed:
+        if report.passed and not _same_numbers(GENERATED / target / f"{form_name}.py", path, form_name):
             survivors.append(fault)
 
     assert survivors == []
