@@ -45,7 +45,7 @@ _SMALLEST = 4 * 5e-324
 _FLUSHED = 4 * float(np.finfo(np.float64).tiny)  # where subnormals may be flushed to zero
 _LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_SCORE = 1e5  # what is larger is a length, which formulas divide by
-_RECHECKED = 300  # samples of a certificate that is checked again
+_RECHECKED = 600  # samples of a certificate that is checked again
 
 
 def verify_module(examination: Examination, target: str, path: Path, *, until_failure: bool = False) -> Report:

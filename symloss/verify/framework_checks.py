@@ -114,8 +114,6 @@ def check_products(examination: Examination, emitted: DifferentiatedModule, repo
 def check_plain_autodiff(examination: Examination, emitted: TensorflowModule, report: Report) -> None:
     """TensorFlow's own derivatives of the declared formula, at ordinary points."""
     points = batch_of(examination, emitted)
-    if examination.compares_entries:  # of which a point has many pairs, each of them written out
-        points = points[:2]
     gradient, hessian = plain_autodiff(examination.loss, points, emitted.tf)
     _, got_gradient, got_hessian = emitted.evaluate(points)
     undefined = np.isnan(gradient) | np.isnan(hessian)  # the direction of a zero vector, say
