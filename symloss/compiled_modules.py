@@ -116,7 +116,7 @@ def _values(
     single = None
     if provenance.arithmetic.single and target.single is not None:
         single = in_single_precision(kernel, target.single, arguments, {name: _KERNELS[name] for name in loops}, checks)
-        of_single = {item["name"].removesuffix("_in_single"): item for item in single["functions"]}
+        of_single = {item["name"]: item for item in single["functions"]}
         single |= {"branches": _branches(of_single), "hessian_arguments": of_single["hessian"]["arguments"]}
         compiled |= single["operations"]
     values |= {

@@ -19,8 +19,8 @@ from symloss.kernel import KEYED, Apply, Constant, Input, Kernel, Value
 from symloss.targets import Spelling, Target
 from symloss.targets.target import CALL, COMPARISON, MIRRORED, PRODUCT, UNARY
 
+SMALLEST_SINGLE, LARGEST_SINGLE = 2.0**-126, (2 - 2.0**-23) * 2.0**127  # among normal numbers
 _LONGEST_INLINE = 64
-_SMALLEST_SINGLE, _LARGEST_SINGLE = 2.0**-126, (2 - 2.0**-23) * 2.0**127
 _LONGEST_LINE = 80
 _CHEAP = frozenset({"negate", "narrow", "axis_size", "expand", "positions", "ones", "in_floats"})
 _FALLBACK_NAMES = {
@@ -328,13 +328,11 @@ class Emitter:
         return spelled, binds if spelled == text else CALL
 
     def _digits(self, number: Fraction | float) -> tuple[str, int]:
+        if self.target.is_single and math.isfinite(number):
+            return self._single_digits(number)
         if isinstance(number, float):
-            if self.target.is_single and math.isfinite(number):
-                return self._single_digits(number)
             text = self.target.infinity if math.isinf(number) else repr(abs(number))
             return (f"-{text}", UNARY) if number < 0 else (text, CALL)
-        if self.target.is_single:
-            return self._single_digits(number)
         if number.denominator == 1:
             text = f"{float(number)!r}" if self.target.integers_as_floats else str(number.numerator)
             return text, UNARY if number < 0 else CALL
@@ -346,7 +344,7 @@ class Emitter:
 
     def _single_digits(self, number: Fraction | float) -> tuple[str, int]:
         size = abs(float(number))
-        if size and not _SMALLEST_SINGLE <= size <= _LARGEST_SINGLE:
+        if size and not SMALLEST_SINGLE <= size <= LARGEST_SINGLE:
             raise UnsupportedError(f"{self.kernel.loss} has the constant {float(number)!r}, which is no float")
         if isinstance(number, Fraction) and not _is_short(number) and max(map(abs, number.as_integer_ratio())) < 2**24:
             return f"{float(number.numerator)!r}f / {float(number.denominator)!r}f", PRODUCT

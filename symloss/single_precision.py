@@ -8,12 +8,12 @@ from typing import Any
 
 from symloss.arithmetic import single_kernel
 from symloss.compiled_arguments import Arguments
+from symloss.emit import LARGEST_SINGLE
 from symloss.emit_loops import emit_loops
 from symloss.kernel import Kernel
 from symloss.modules import TITLES, used_operations
 from symloss.targets import Target
 
-_LARGEST = (2 - 2.0**-23) * 2.0**127
 _MOST_DIGITS = 9
 
 
@@ -24,7 +24,7 @@ def in_single_precision(
     parts: Mapping[str, tuple[str, ...]],
     checks: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """The kernels that compute float as float, by name what they compute; their results are doubles, as of all kernels.
+    """The kernels that compute float as float; their results are doubles, as those of all kernels.
 
     Raises UnsupportedError where a constant is no float.
     """
@@ -36,7 +36,7 @@ def in_single_precision(
         numbers, blocks = arguments.numbers_in(loops.inputs), [f"{item}_block" for item in outputs]
         functions.append(
             {
-                "name": f"{name}_in_single",
+                "name": name,
                 "title": TITLES[name],
                 "arrays": arrays,
                 "passes": loops.passes,
@@ -74,8 +74,8 @@ def _ends(ends: tuple[float, ...]) -> list[str]:
 
 def _rounded_up(number: float) -> float:
     """The smallest float that is not below a number, or the least of all."""
-    if number <= -_LARGEST:
-        return -_LARGEST
+    if number <= -LARGEST_SINGLE:
+        return -LARGEST_SINGLE
     nearest = _nearest(number)
     if nearest >= number:
         return nearest
@@ -89,7 +89,7 @@ def _nearest(number: float) -> float:
 
 
 def _spelled(number: float) -> str:
-    if abs(number) == _LARGEST:
+    if abs(number) == LARGEST_SINGLE:
         return "FLT_MAX" if number > 0 else "-FLT_MAX"
     texts = (f"{number:.{digits}g}" for digits in range(1, _MOST_DIGITS + 1))
     return f"{float(next(text for text in texts if _nearest(float(text)) == number))!r}f"

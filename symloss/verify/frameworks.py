@@ -94,11 +94,16 @@ class TensorflowModule(DifferentiatedModule):
         """Value per sample, gradient and Hessian diagonal as arrays."""
         entries = np.size(points[0].y_pred)  # every point as often: one way back gives a row of each Hessian
         value, gradient, outer, moving = self._recorded([point for point in points for _ in range(entries)])
-        units = self.tf.reshape(self.tf.constant(np.tile(np.eye(entries), (len(points), 1))), gradient.shape)
+        diagonal = self._diagonal(gradient, moving, outer, entries)
+        return value.numpy()[::entries], gradient.numpy().reshape(-1, entries)[::entries], diagonal.numpy()
+
+    def _diagonal(self, gradient: Any, moving: Any, outer: Any, entries: int) -> Any:
+        """The diagonal of every Hessian, of samples that are there once for each of its rows."""
+        tf, samples = self.tf, gradient.shape[0] // entries
+        units = tf.reshape(tf.tile(tf.eye(entries, dtype=gradient.dtype), [samples, 1]), gradient.shape)
         rows = outer.gradient(gradient, moving, output_gradients=units)
-        square = np.zeros((len(points), entries, entries)) if rows is None else rows.numpy()
-        diagonal = np.diagonal(square.reshape(len(points), entries, entries), axis1=1, axis2=2)
-        return value.numpy()[::entries], gradient.numpy().reshape(-1, entries)[::entries], diagonal
+        square = tf.reshape(tf.zeros_like(moving) if rows is None else rows, [samples, entries, entries])
+        return tf.linalg.diag_part(square)
 
     def product(self, points: list[Point], vectors: np.ndarray) -> np.ndarray:
         """The Hessian of every point times its vector; shape (points, entries)."""
@@ -124,7 +129,7 @@ class TensorflowModule(DifferentiatedModule):
             keywords |= {item.name: keywords[item.name][:, None] for item in self.loss.extra_inputs}
         keywords = self._keywords(keywords)
         moving = tf.constant(y_pred)
-        with tf.GradientTape(persistent=True) as outer:
+        with tf.GradientTape() as outer:
             outer.watch(moving)
             with tf.GradientTape() as inner:
                 inner.watch(moving)
@@ -143,33 +148,30 @@ class TensorflowModule(DifferentiatedModule):
         def evaluate(batch: Batch, functions: tuple[str, ...] = FUNCTIONS) -> dict[str, np.ndarray]:
             del functions  # all come from the same tapes
             filled = batch if mode == "eager" else batch.filled()
-            y_true, y_pred, extras = filled.y_true, filled.y_pred, filled.extras
+            entries = filled.y_pred[0].size
+            repeated = filled.rows(np.repeat(np.arange(len(filled)), entries))
+            y_true, y_pred, extras = repeated.y_true, repeated.y_pred, repeated.extras
             if self.loss.is_elementwise:
                 y_true, y_pred = y_true[:, None], y_pred[:, None]
                 extras = {name: values[:, None] for name, values in extras.items()}
             keywords = self._keywords({**batch.parameters, **extras})
             with held_back():
                 results = compiled(tf.constant(y_true), tf.constant(y_pred), keywords)
-            found = zip(("value", "gradient", "hessian"), results, strict=True)
-            return {part: np.asarray(item).reshape(len(filled), -1)[: len(batch)] for part, item in found}
+            value, gradient, hessian = (np.asarray(item) for item in results)
+            found = {"value": value[::entries], "gradient": gradient[::entries], "hessian": hessian}
+            return {part: item.reshape(len(filled), -1)[: len(batch)] for part, item in found.items()}
 
         return evaluate
 
     def _derivatives(self, y_true: Any, y_pred: Any, keywords: dict[str, Any]) -> tuple[Any, Any, Any]:
         tf = self.tf
-        with tf.GradientTape(persistent=True) as outer:
+        with tf.GradientTape() as outer:
             outer.watch(y_pred)
             with tf.GradientTape() as inner:
                 inner.watch(y_pred)
                 value = self.function(y_true, y_pred, **keywords)
             gradient = inner.gradient(value, y_pred)
-            entries = tf.unstack(gradient, axis=-1)
-        rows = [outer.gradient(entry, y_pred) for entry in entries]
-        diagonal = [
-            tf.zeros_like(entry) if row is None else row[..., place]
-            for place, (row, entry) in enumerate(zip(rows, entries, strict=True))
-        ]
-        return value, gradient, tf.stack(diagonal, axis=-1)
+        return value, gradient, self._diagonal(gradient, y_pred, outer, y_pred.shape[-1])
 
 
 class TorchModule(DifferentiatedModule):
