@@ -91,6 +91,8 @@ class Source:
             for index in ((FIRST, SECOND, THIRD) if self.shape == "list" else (FIRST, SECOND, THIRD, D, E))
             if index not in free
         ]
+        if not choices:
+            return self.leaf(free)
         index = self.pick(*choices[:1], *[item for item in choices if item.axis == FEATURES][:1])
         body = self.scalar((*free, index), depth - 1)
         others = [item for item in free if item.axis == index.axis]
