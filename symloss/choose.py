@@ -118,7 +118,7 @@ def choose(
             changed = _changed(choice.arithmetic, FLOATS if dtype == "float32" else before)
             if any(dtype == "float64" or name not in choice.arithmetic.doubled for name in changed):
                 bench.take(choice, dtype)
-        if "float32" in dtypes and target.single is not None and loss.is_elementwise:
+        if "float32" in dtypes and target.single is not None:
             _halve(bench, choice)
     return choice.arithmetic, tuple(choice.lines[dtype, name] for dtype in dtypes for name in FUNCTIONS)
 

@@ -117,7 +117,7 @@ def _values(
     if provenance.arithmetic.single and target.single is not None:
         single = in_single_precision(kernel, target.single, arguments, {name: _KERNELS[name] for name in loops}, checks)
         of_single = {item["name"]: item for item in single["functions"]}
-        single |= {"branches": _branches(of_single), "hessian_arguments": of_single["hessian"]["arguments"]}
+        single |= _called(of_single)
         compiled |= single["operations"]
     values |= {
         "target": target.name,
@@ -153,9 +153,7 @@ def _values(
             *(f"const double *{array}_block" for array in checked),
             *(f"ptrdiff_t {size}" for size in arguments.sizes),
         ],
-        "branches": _branches(by_name),
-        "hessian_arguments": by_name["hessian"]["arguments"],
-        "product_arguments": by_name.get("hessian_vector_product", {}).get("arguments"),
+        **_called(by_name),
         "most_kept_entries": max(
             *(len(item["kept_entries"]) for item in functions), *(item.doubles_kept for item in wide.samples)
         ),
@@ -214,6 +212,15 @@ def _function(
             *(places.get(item, f"{item}_block") for item in outputs),
             *kept,
         ],
+    }
+
+
+def _called(functions: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """How a block calls its kernels."""
+    return {
+        "branches": _branches(functions),
+        "hessian_arguments": functions["hessian"]["arguments"],
+        "product_arguments": functions.get("hessian_vector_product", {}).get("arguments"),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from symloss.arithmetic import single_kernel
 from symloss.compiled_arguments import Arguments
 from symloss.emit import LARGEST_SINGLE
-from symloss.emit_loops import emit_loops
+from symloss.emit_loops import Loops, emit_loops
 from symloss.kernel import Kernel
 from symloss.modules import TITLES, used_operations
 from symloss.targets import Target
@@ -29,38 +29,52 @@ def in_single_precision(
     Raises UnsupportedError where a constant is no float.
     """
     narrow = single_kernel(kernel)
-    arrays = ["y_true", "y_pred", *arguments.extras]
-    functions = []
-    for name, outputs in parts.items():
-        loops = emit_loops(narrow, spelling, *outputs)
-        numbers, blocks = arguments.numbers_in(loops.inputs), [f"{item}_block" for item in outputs]
-        functions.append(
-            {
-                "name": name,
-                "title": TITLES[name],
-                "arrays": arrays,
-                "passes": loops.passes,
-                "parameters": [
-                    "ptrdiff_t count",
-                    *(f"const float *restrict {item}_block" for item in arrays),
-                    *(f"double {item}" for item in numbers),
-                    *(f"double *restrict {item}" for item in blocks),
-                ],
-                "arguments": [
-                    "count",
-                    *(f"{item}_block" for item in arrays),
-                    *(f"job->{item}" for item in numbers),
-                    *blocks,
-                ],
-            }
-        )
+    functions = [
+        _function(name, emit_loops(narrow, spelling, *outputs), outputs, arguments) for name, outputs in parts.items()
+    ]
     tests = [{**check, "test": f"single_{check['test']}", "ends": _ends(check["ends"])} for check in checks]
+    checked = dict.fromkeys(check["array"] for check in tests)
     return {
         "functions": functions,
         "operations": used_operations(narrow, list(narrow.outputs)),
         "checks": tests,
         "tests": {check["test"] for check in tests},
         "parameters": arguments.parameters,
+        "argument_blocks": [
+            *(f"const float *{array}_block" for array in checked),
+            *(f"ptrdiff_t {size}" for size in arguments.sizes),
+        ],
+    }
+
+
+def _function(name: str, loops: Loops, outputs: tuple[str, ...], arguments: Arguments) -> dict[str, Any]:
+    """A kernel as the templates show it: what it keeps is float too."""
+    every = ["y_true", "y_pred", *arguments.extras]  # kernels of one number each check all
+    arrays = arguments.arrays_in(loops.inputs) if arguments.has_axis else every
+    numbers, blocks = arguments.numbers_in(loops.inputs), [f"{item}_block" for item in outputs]
+    kept = ["kept"] if loops.kept_entries or loops.kept_rows else []
+    places = {"hessian_vector_product_block": "gradient_block"}
+    return {
+        "name": name,
+        "title": TITLES[name],
+        "arrays": arrays,
+        "passes": loops.passes,
+        "kept_entries": loops.kept_entries,
+        "kept_rows": loops.kept_rows,
+        "parameters": [
+            *(f"ptrdiff_t {item}" for item in arguments.sizes),
+            *(f"const float *restrict {item}_block" for item in arrays),
+            *(f"double {item}" for item in numbers),
+            *(f"double *restrict {item}" for item in blocks),
+            *(f"float *restrict {item}" for item in kept),
+        ],
+        "arguments": [
+            *arguments.sizes,
+            *(f"{item}_block" for item in arrays),
+            *(f"job->{item}" for item in numbers),
+            *(places.get(item, item) for item in blocks),
+            *kept,
+        ],
     }
 
 

@@ -233,6 +233,44 @@ def test_weights_have_derivatives(name, reduction):
     check_grads(loss, (weight, pred), order=2, modes=["fwd", "rev"], rtol=1e-3, atol=1e-4)
 
 
+def test_a_derivative_by_anything_else_is_refused():
+    """By y_true, which stands first, a parameter, a further input: none is 0 without a word."""
+    huber, gaussian = function_of("huber"), function_of("gaussian_nll")
+    one, two = jnp.arange(3.0), jnp.ones(3)
+    for differentiated in (jax.grad(huber), jax.jit(jax.grad(huber)), jax.jacfwd(huber)):
+        with pytest.raises(ValueError, match="huber: y_true is differentiated, but only y_pred has a derivative"):
+            differentiated(one, two)
+    with pytest.raises(ValueError, match="y_true is differentiated"):
+        jax.vmap(jax.grad(huber))(one[:, None], two[:, None])
+    with pytest.raises(ValueError, match="delta is differentiated"):
+        jax.grad(lambda delta: huber(one, two, delta=delta))(1.0)
+    with pytest.raises(ValueError, match="variance is differentiated"):
+        jax.grad(lambda variance: gaussian(one, one, variance=variance))(two)
+    with pytest.raises(ValueError, match="y_true is differentiated"):
+        jax.grad(lambda w: function_of("listnet_softmax")(w * jnp.ones((1, 3)), jnp.ones((1, 3))))(1.0)
+
+
+@pytest.mark.parametrize(
+    "within",
+    [
+        jax.jit,
+        jax.checkpoint,
+        lambda loss: lambda y, f: jax.lax.map(lambda pair: loss(*pair), (y[:, None], f[:, None])).mean(),
+        lambda loss: lambda y, f: jax.lax.cond(f.sum() > 0, loss, lambda y, f: 0.0, y, f),
+        lambda loss: lambda y, f: jax.vmap(loss)(y[:, None], f[:, None]).mean(),
+        lambda loss: lambda y, f: jax.lax.fori_loop(0, 2, lambda _, c: (c[0], c[1] + loss(c[0], f)), (y, 0.0))[1] / 2,
+        lambda loss: lambda y, f: loss(jax.lax.stop_gradient(f - f + y), f),
+    ],
+    ids=["jit", "checkpoint", "map", "cond", "vmap", "loop", "stopped"],
+)
+def test_what_is_constant_stays_so_within_any_transformation(within):
+    """Targets pass through, and only the predictions are differentiated."""
+    huber = function_of("huber")
+    y_true, y_pred = jnp.array([3.0, 5.0, 1.0]), jnp.array([2.5, 4.0, 4.0])
+    for gradient in (jax.grad(within(huber), argnums=1), jax.jit(jax.grad(within(huber), argnums=1))):
+        np.testing.assert_allclose(gradient(y_true, y_pred), jax.grad(huber, argnums=1)(y_true, y_pred), rtol=1e-12)
+
+
 def test_wrong_arguments_are_told():
     """Shapes, parameters, reductions and dtypes, also while traced."""
     huber = function_of("huber")

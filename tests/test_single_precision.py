@@ -64,12 +64,19 @@ def test_own_functions_keep_their_ulps(name, functions):
 
 
 def test_losses_of_training_are_computed_in_single_precision():
-    """Those of one prediction that are no sums of nearly opposite terms."""
-    assert len(NAMES) == 19  # as the README says
+    """Those that are no sums of nearly opposite terms."""
+    assert len(NAMES) == 26  # as the README says
     assert {"squared_error", "huber", "log_cosh", "binary_crossentropy_logits", "poisson_nll", "pinball"} <= set(NAMES)
+    assert {"categorical_crossentropy_logits", "sparse_categorical_crossentropy_logits", "kl_divergence"} <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", ["binary_crossentropy_logits", "huber", "log_cosh", "gaussian_nll"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("binary_crossentropy_logits", "huber", "log_cosh", "gaussian_nll"),
+        *("sparse_categorical_crossentropy_logits", "kl_divergence", "multi_margin"),
+    ],
+)
 def test_a_short_measurement_agrees_with_the_certificate(name, built):  # noqa: F811
     """Over the whole range of floats, against the truth."""
     loss = symloss.load(name).declaration
@@ -77,13 +84,22 @@ def test_a_short_measurement_agrees_with_the_certificate(name, built):  # noqa: 
     assert all(line.is_certified for line in lines)
 
 
+OF_NUMBERS, OF_CLASSES = "binary_crossentropy_logits", "sparse_categorical_crossentropy_logits"
+
+
 @pytest.mark.parametrize(
-    ("old", "new"),
-    [("0.16666576f", "0.16664f"), ("0x1.7f7d1cp-20f", "0x1.7f7d1cp-21f"), ("half_square + series", "series")],
+    ("name", "old", "new"),
+    [
+        (OF_NUMBERS, "0.16666576f", "0.16664f"),
+        (OF_NUMBERS, "0x1.7f7d1cp-20f", "0x1.7f7d1cp-21f"),
+        (OF_NUMBERS, "half_square + series", "series"),
+        (OF_CLASSES, "place_rest_block[row] ? (float)entry", "place_rest_block[row] ? 0.0f"),
+        (OF_CLASSES, "const float largest = largest_block[row]", "const float largest = 0.0f"),
+        (OF_CLASSES, "(float)chosen", "0.0f"),
+    ],
 )
-def test_a_wrong_function_is_found(old, new, tmp_path):
-    """A constant of the exponential, the rest of log(2), a lost term."""
-    name = "binary_crossentropy_logits"
+def test_a_wrong_function_is_found(name, old, new, tmp_path):
+    """A constant of the exponential, the rest of log(2), a lost term; over an axis, the place and size of the largest."""
     for ending in (".h", ".c", ".py"):
         text = (GENERATED / "c" / f"{name}{ending}").read_text(encoding="utf-8")
         head, mark, rest = text.partition("single_exp_parts")
@@ -132,9 +148,9 @@ def test_further_inputs_are_one_for_all_or_one_each(shape, built):  # noqa: F811
         module.loss(y, f, scale=np.where(np.arange(3000) == 2900, -1, 1).astype(np.float32))
 
 
-def test_workers_and_widths_give_the_same_bits(built, tmp_path):  # noqa: F811
+@pytest.mark.parametrize("name", [OF_NUMBERS, OF_CLASSES, "kl_divergence"])
+def test_workers_and_widths_give_the_same_bits(name, built, tmp_path):  # noqa: F811
     """The steps are the same for any number of threads, and without wide vectors."""
-    name = "binary_crossentropy_logits"
     path = built(name)
     y, f, _ = samples(name, 100_003, np.float32)
     one = load_file(path).loss_and_gradient(y, f)
@@ -148,6 +164,42 @@ def test_workers_and_widths_give_the_same_bits(built, tmp_path):  # noqa: F811
     for other in others:
         for here, there in zip(one, other, strict=True):
             np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.parametrize("name", ["categorical_crossentropy_logits", OF_CLASSES, "kl_divergence", "multi_margin"])
+@pytest.mark.parametrize("entries", [1, 2, 10, 1000])
+def test_over_an_axis_floats_give_what_doubles_give(name, entries, built):  # noqa: F811
+    """All functions, for rows of one block and of several, the last of which is short."""
+    module, rng = load_file(built(name)), np.random.default_rng(4)
+    f = rng.normal(size=(301, entries)).astype(np.float32)
+    f = f if name != "kl_divergence" else np.exp(f) / np.exp(f).sum(-1, keepdims=True)
+    labels = rng.integers(0, entries, 301)
+    y = labels if name == OF_CLASSES else np.eye(entries, dtype=np.float32)[labels]
+    doubles = (y if y.ndim == 1 else y.astype(np.float64), f.astype(np.float64))
+    weight, vector = rng.uniform(0, 2, 301).astype(np.float32), rng.normal(size=f.shape).astype(np.float32)
+    for reduction in ("mean", "none"):
+        keywords = {"sample_weight": weight, "reduction": reduction}
+        for function in (module.loss_and_gradient, module.gradient_and_hessian):
+            for here, there in zip(function(y, f, **keywords), function(*doubles, **keywords), strict=True):
+                np.testing.assert_allclose(here, there, rtol=2e-5, atol=1e-7)
+        here = module.hessian_vector_product(y, f, vector, **keywords)
+        there = module.hessian_vector_product(*doubles, vector.astype(np.float64), **keywords)
+        np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-6)
+
+
+def test_over_an_axis_bad_numbers_are_told(built):  # noqa: F811
+    """A label that is no class, a NaN in the last block, a distribution that does not sum to 1."""
+    module = load_file(built(OF_CLASSES))
+    f, y = np.zeros((5000, 3), np.float32), np.zeros(5000, np.int64)
+    y[4999] = 3
+    with pytest.raises(ValueError, match="y_true"):
+        module.loss(y, f)
+    y[4999], f[4999, 2] = 2, np.nan
+    with pytest.raises(ValueError, match="y_pred"):
+        module.loss(y, f)
+    module = load_file(built("categorical_crossentropy_logits"))
+    with pytest.raises(ValueError, match="y_true"):
+        module.gradient(np.full((5000, 3), 0.4, np.float32), np.zeros((5000, 3), np.float32))
 
 
 STEEP = Loss(

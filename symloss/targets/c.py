@@ -40,6 +40,7 @@ _OF_SINGLES = frozenset(
     single_bits_of single_of_bits single_less_than single_at_most single_equals single_differs single_where
     single_is_not single_sum_error single_upper_half single_product_error single_sign single_larger single_smaller
     single_clip single_exp single_expm1 single_log single_log1p single_tanh single_sinh single_cosh fabsf sqrtf
+    single_accumulate single_conclude single_sum_up single_sum_up_from_the_end
     """.split()  # noqa: SIM905
 ) | frozenset(f"compute_{name}_in_single" for name in ("value", "gradient", "hessian"))
 # The other arguments of the public functions, and what stands beside arguments elsewhere.
@@ -181,6 +182,8 @@ _SINGLE = Target(
         "power": Spelling("(float)power_of({0}, {1})", UNARY),
         "logical_and": ARITHMETIC["logical_and"],
         "logical_or": ARITHMETIC["logical_or"],
+        "is_label": Spelling("single_equals((float)entry, {1})"),
+        "axis_size": Spelling("(float)entries", UNARY),
         "fill": Spelling("{0}", 0),
         "closeness": Spelling("0.5f"),
         "smallest_normal": Spelling("FLT_MIN"),
