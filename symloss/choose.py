@@ -166,7 +166,8 @@ class _Bench:
                 self.loss, DTYPES[dtype], self.oracle, module.fixed, flushes=module.flushes
             )
         grids = (self.points, *(points for points in _OTHER_GRIDS if points < self.points))
-        found = [measure(self.examiners[dtype], module, dtype, points) for points in grids]
+        examiner = self.examiners[dtype]
+        found = [measure(examiner, module, dtype, points, with_compilers=True) for points in grids]
         return (reduce(_least_safe, lines) for lines in zip(*found, strict=True))
 
     def take(self, choice: Choice, dtype: str) -> None:

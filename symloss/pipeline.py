@@ -614,7 +614,7 @@ def _examined(task: tuple[Source, str, str, tuple[str, ...], int, Path, bool]) -
     # Sorts, pairs of places and contractions are computed in floats alone.
     if mend and not _is_over_places(form) and not SPELLINGS[target].chosen_for:
         return _mended(form, source, target, dtypes, points, oracle)
-    lines = tuple(measure(form, module, list(dtypes), points, oracle))
+    lines = tuple(measure(form, module, list(dtypes), points, oracle, with_compilers=True))
     return Examined(name, target, lines, environment(oracle.numbers.name, target), FLOATS)
 
 

@@ -52,9 +52,10 @@ def test_targets_agree(name, dtype):
     found = found_by_function(name, modules(name, "numpy", "torch", "jax"), dtype)
     for item in found.values():
         assert item.passed, list(item.failures())
-        assert item.modes == ("numpy", "torch eager", "jax jit")
+        compiled = () if item.function == "hessian" else ("torch compiled",)  # it is not differentiated twice
+        assert item.modes == ("numpy", "torch eager", *compiled, "jax jit")
         assert item.points > POINTS // 2
-        assert item.bound in (8.0, 10.0, 12.0, 14.0)
+        assert item.bound in (8.0, 10.0, 12.0, 14.0, 16.0)
         assert item.difference <= item.bound
 
 

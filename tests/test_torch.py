@@ -130,6 +130,16 @@ def test_compile_without_a_graph_break(name):
     torch.testing.assert_close(results[0], results[1], rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_expm1_is_right_when_compiled(dtype):
+    """From subnormal numbers to overflow: PyTorch's own, compiled for a CPU, is exp(x) - 1."""
+    size = torch.logspace(-300 if dtype == torch.float64 else -36, 2.8, 4001, dtype=torch.float64)
+    x = torch.cat([-size, size, torch.tensor([0.0, -1e30, 1e30])]).to(dtype)
+    found = torch.compile(load("torch", "binary_crossentropy_logits")._expm1, fullgraph=True)(x)
+    wanted = torch.expm1(x.double()).to(dtype) if dtype == torch.float32 else torch.expm1(x)
+    torch.testing.assert_close(found, wanted, rtol=4 * torch.finfo(dtype).eps, atol=0)
+
+
 def test_the_registered_derivative_is_used_when_compiled():
     """Autodiff of softplus(-x) at x = 1e4 in float32 would be NaN or cancel; ours is the exact tiny number."""
     module = load("torch", "binary_crossentropy_logits")

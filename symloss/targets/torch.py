@@ -46,6 +46,7 @@ TORCH = Target(
             "_",
             is_first_maximum="is_first_maximum({0})",
             closeness="closeness({0})",
+            expm1="expm1({0})",  # torch.compile gives exp(x) - 1
             sum_error="sum_error({0}, {1})",
             product_error="product_error({0}, {1})",
             binade="binade({0})",

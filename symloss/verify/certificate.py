@@ -32,6 +32,7 @@ LIMITS: Mapping[tuple[str, str], float] = {
     ("tensorflow", "float64"): 8.0,
     ("tensorflow", "float32"): 8.0,
 }
+_OF_COMPILERS = 8.0  # which order and join steps as they like
 DTYPES: Mapping[str, type[np.floating[Any]]] = {"float64": np.float64, "float32": np.float32}
 
 
@@ -74,14 +75,25 @@ class Line:
         }
 
 
+def limit_of(target: str, mode: str, dtype: str) -> float:
+    """The error that is good in a mode of a target."""
+    return _OF_COMPILERS if mode == "compiled" else LIMITS[target, dtype]
+
+
 def certify(
-    loss: Loss, module: NumpyModule | DifferentiatedModule, dtypes: list[str], points: int, oracle: Oracle | None = None
+    loss: Loss,
+    module: NumpyModule | DifferentiatedModule,
+    dtypes: list[str],
+    points: int,
+    oracle: Oracle | None = None,
+    *,
+    with_compilers: bool = False,
 ) -> Iterator[Line]:
-    """Measure every function of a module in every dtype and mode."""
+    """Measure every function of a module in every dtype and mode; in those that wait for a compiler where asked."""
     oracle = Oracle(loss) if oracle is None else oracle
     for dtype in dtypes:
         examiner = Examiner(loss, DTYPES[dtype], oracle, module.fixed, flushes=module.flushes)
-        yield from measure(examiner, module, dtype, points)
+        yield from measure(examiner, module, dtype, points, with_compilers=with_compilers)
 
 
 def measure(
@@ -89,11 +101,13 @@ def measure(
     module: NumpyModule | DifferentiatedModule,
     dtype: str,
     points: int,
+    *,
+    with_compilers: bool = False,
 ) -> Iterator[Line]:
     """Measure all functions in one dtype and every mode; an examiner keeps the truth for the next measurement."""
-    limit = LIMITS[module.target, dtype]
-    for mode in module.modes:
-        found = examiner.measure(module.evaluator(mode), limit=limit, count=points)
+    for mode in (*module.modes, *(module.compiled_modes if with_compilers else ())):
+        limit, functions = limit_of(module.target, mode, dtype), module.functions(mode)
+        found = examiner.measure(module.evaluator(mode), limit=limit, count=points, functions=functions)
         for measurement in found:
             yield Line(examiner.loss.name, module.target, mode, dtype, limit, measurement)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType, ModuleType
+from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,16 @@ from symloss.declare import Loss
 from symloss.torch_signature import torch_name
 from symloss.verify.grid import Batch
 from symloss.verify.measure import FUNCTIONS, Evaluate
-from symloss.verify.modules import arrays
+from symloss.verify.modules import Face, arrays
 from symloss.verify.oracle import Point
 from symloss.verify.quiet import held_back
 
 
-class DifferentiatedModule:
+class DifferentiatedModule(Face):
     """An emitted module that its framework differentiates."""
 
-    target: str
-    modes: tuple[str, ...]
-    flushes: bool
     loss: Loss
     module: ModuleType
-    fixed: Mapping[str, float] = MappingProxyType({})
 
     def adjusted(self, point: Point) -> Point:
         """Every parameter is taken as given, but for those that a namesake fixes."""
@@ -179,7 +176,7 @@ class TorchModule(DifferentiatedModule):
 
     target = "torch"
     modes: tuple[str, ...] = ("eager",)
-    flushes = False
+    compiled_modes: tuple[str, ...] = ("compiled",)
 
     def __init__(self, loss: Loss, module: ModuleType) -> None:
         import torch
@@ -205,10 +202,15 @@ class TorchModule(DifferentiatedModule):
         along = self.torch.from_numpy(vectors.reshape(y_pred.shape))
         return self.torch.autograd.grad(gradient, moving, along)[0].numpy().reshape(vectors.shape)  # type: ignore[no-any-return]
 
-    def evaluator(self, mode: str) -> Evaluate:
-        """Value, gradient and Hessian of a batch; rows by entries."""
-        del mode  # there is one
+    def functions(self, mode: str) -> tuple[str, ...]:
+        """What PyTorch compiles it does not differentiate twice."""
+        return FUNCTIONS if mode == "eager" else FUNCTIONS[:2]
 
+    def evaluator(self, mode: str) -> Evaluate:
+        """Value, gradient and Hessian of a batch, or in compiled mode the first two; rows by entries."""
+        return self._eager() if mode == "eager" else self._compiled()
+
+    def _eager(self) -> Evaluate:
         def evaluate(batch: Batch, functions: tuple[str, ...] = FUNCTIONS) -> dict[str, np.ndarray]:
             labels, moving = self._tensors(batch.y_true, batch.y_pred)
             keywords = self._keywords({**batch.parameters, **batch.extras})
@@ -220,11 +222,33 @@ class TorchModule(DifferentiatedModule):
 
         return evaluate
 
+    def _compiled(self) -> Evaluate:
+        """Forward and backward through one graph, for any size and number."""
+        torch, compiled = self.torch, self.compiled
+
+        def evaluate(batch: Batch, functions: tuple[str, ...] = FUNCTIONS[:2]) -> dict[str, np.ndarray]:
+            labels, moving = self._tensors(batch.y_true, batch.y_pred)
+            parameters = {name: torch.tensor(number, dtype=torch.float64) for name, number in batch.parameters.items()}
+            value = compiled(moving, labels, {**parameters, **self._keywords(batch.extras)})
+            found = {"value": value.detach(), "gradient": torch.autograd.grad(value.sum(), moving)[0]}
+            return {part: found[part].numpy().reshape(len(batch), -1) for part in functions}
+
+        return evaluate
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The losses, compiled once for each dtype and shape that the compiler tells apart."""
+        compiler: Any = self.torch.compile  # its annotations lack some arguments
+        return compiler(self._losses, fullgraph=True, dynamic=True, recompile_limit=64, isolate_recompiles=True)
+
+    def _losses(self, moving: Any, labels: Any, keywords: dict[str, Any]) -> Any:
+        """The loss of every sample."""
+        value = self.function(moving, labels, reduction="none", **keywords)
+        return value if self.loss.rows is None else value.sum(-1)
+
     def _gradient(self, labels: Any, moving: Any, keywords: dict[str, Any]) -> tuple[Any, Any]:
         """Value per sample, and the gradient, which can be differentiated again."""
-        value = self.function(moving, labels, reduction="none", **keywords)
-        if self.loss.rows is not None:
-            value = value.sum(-1)
+        value = self._losses(moving, labels, keywords)
         return value, self.torch.autograd.grad(value.sum(), moving, create_graph=True)[0]
 
     def _diagonal(self, gradient: Any, moving: Any) -> Any:

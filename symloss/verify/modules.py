@@ -61,13 +61,24 @@ def _stacked(loss: Loss, name: str, domain: Domain, values: list[Any], point: Po
     return array.reshape(len(values), *(sizes[axis.name] for axis in loss.axes_of_data(name)))
 
 
-class NumpyModule:
+class Face:
+    """What measurement asks of an emitted module: its target, and the modes in which it runs."""
+
+    target: str
+    modes: tuple[str, ...] = ("",)
+    compiled_modes: tuple[str, ...] = ()  # they wait for a compiler, so only certificates and parity look at them
+    flushes = False
+    fixed: Mapping[str, float] = MappingProxyType({})
+
+    def functions(self, _mode: str) -> tuple[str, ...]:
+        """What a mode can compute."""
+        return FUNCTIONS
+
+
+class NumpyModule(Face):
     """An emitted NumPy module."""
 
     target = "numpy"
-    modes: tuple[str, ...] = ("",)
-    flushes = False
-    fixed: Mapping[str, float] = MappingProxyType({})
 
     def __init__(self, loss: Loss, module: ModuleType) -> None:
         self.loss = loss

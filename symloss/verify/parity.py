@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from symloss.declare import Loss
-from symloss.verify.certificate import DTYPES, LIMITS, place_of
+from symloss.verify.certificate import DTYPES, limit_of, place_of
 from symloss.verify.frameworks import DifferentiatedModule
 from symloss.verify.grid import Array, Batch, batches
-from symloss.verify.measure import FLUSHED, FUNCTIONS, Error, Examiner, spacing
+from symloss.verify.measure import FLUSHED, FUNCTIONS, Error, Evaluate, Examiner, spacing
 from symloss.verify.modules import NumpyModule
 from symloss.verify.oracle import Oracle
 
@@ -81,6 +81,16 @@ class Parity:
         }
 
 
+@dataclass(frozen=True)
+class _Run:
+    """A mode of a target: how it computes some functions, and how far they may be from the truth."""
+
+    label: str
+    evaluate: Evaluate
+    limit: float
+    functions: tuple[str, ...]
+
+
 @dataclass
 class _Differences:
     """What was found of one function: every known number of a batch, per mode."""
@@ -97,23 +107,28 @@ def compare(
     fixed = {name: value for module in modules for name, value in module.fixed.items()}
     flushes = any(module.flushes for module in modules)
     examiner = Examiner(loss, DTYPES[dtype], oracle, fixed, flushes=flushes)
-    evaluators = {
-        f"{module.target} {mode}".strip(): (module.evaluator(mode), LIMITS[module.target, dtype])
+    runs = [
+        _Run(
+            f"{module.target} {mode}".strip(),
+            module.evaluator(mode),
+            limit_of(module.target, mode, dtype),
+            module.functions(mode),
+        )
         for module in modules
-        for mode in module.modes
+        for mode in (*module.modes, *module.compiled_modes)
         if (module.target, mode) not in _LEFT_OUT
-    }
+    ]
     found = {name: _Differences([], [], []) for name in FUNCTIONS}
     for batch in batches(loss, DTYPES[dtype], count, fixed):
-        results = [evaluate(batch) for evaluate, _ in evaluators.values()]
+        results = [run.evaluate(batch, run.functions) for run in runs]
         for name, kept in found.items():
             number, _, known = examiner.known(batch, name)
             rows, entries = np.nonzero(known)
             kept.batches.append((batch, rows, entries))
             kept.truths.append(number[known])
-            kept.results.append([result[name].reshape(number.shape)[known] for result in results])
-    limits = {label: limit for label, (_, limit) in evaluators.items()}
+            kept.results.append([item[name].reshape(number.shape)[known] for item in results if name in item])
     for name in FUNCTIONS:
+        limits = {run.label: run.limit for run in runs if name in run.functions}
         yield _parity(examiner, name, dtype, found[name], limits)
 
 

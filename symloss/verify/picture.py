@@ -10,7 +10,7 @@ import numpy as np
 
 from symloss.declare import Loss
 from symloss.errors import FileError, MissingFrameworkError
-from symloss.verify.certificate import DTYPES, LIMITS
+from symloss.verify.certificate import DTYPES, limit_of
 from symloss.verify.frameworks import DifferentiatedModule
 from symloss.verify.grid import ordinals
 from symloss.verify.measure import FUNCTIONS, Examiner
@@ -40,7 +40,7 @@ def draw_errors(loss: Loss, module: NumpyModule | DifferentiatedModule, path: Pa
     figure = Figure(figsize=(11, 6), layout="constrained")
     panels = figure.subplots(len(DTYPES), len(FUNCTIONS), sharey=True, squeeze=False)
     for row, (dtype, kind) in enumerate(DTYPES.items()):
-        limit = LIMITS[module.target, dtype]
+        limit = limit_of(module.target, module.modes[0], dtype)
         scattered = Examiner(loss, kind, fixed=module.fixed, flushes=module.flushes).scatter(
             module.evaluator(module.modes[0]), count, limit
         )
