@@ -300,7 +300,7 @@ def _shown_error(error: float | None) -> str:
 
 
 def _in_order(functions: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: functions[name] for name in ("value", "gradient", "hessian")}
+    return {name: functions[name] for name in ("value", "gradient", "hessian") if name in functions}
 
 
 def _plain(certificate: Mapping[str, Any]) -> dict[str, Any]:
@@ -322,12 +322,13 @@ def _of_worst_mode(modes: Mapping[str, Any]) -> Mapping[str, Any]:
     if "value" in modes:
         return modes
 
-    def size(mode: str, name: str) -> tuple[int, float]:
-        error = modes[mode][name]["worst_conditioned"]
-        return modes[mode][name]["bad_points"], math.inf if error is None else error
+    def size(found: Mapping[str, Any]) -> tuple[int, float]:
+        error = found["worst_conditioned"]
+        return found["bad_points"], math.inf if error is None else error / found["limit"]
 
-    worst = {name: max(modes, key=lambda mode: size(mode, name)) for name in ("value", "gradient", "hessian")}
-    return {name: {**modes[mode][name], "mode": mode} for name, mode in worst.items()}
+    last_first = list(modes.items())[::-1]
+    of_modes = [{**found, "mode": mode, "name": name} for mode, each in last_first for name, found in each.items()]
+    return {found["name"]: found for found in sorted(of_modes, key=size)}  # the worst comes last, and stays
 
 
 def formulas(derivation: Derivation) -> dict[str, str]:

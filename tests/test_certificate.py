@@ -330,6 +330,18 @@ def test_tensorflow_modules_say_what_was_measured(form_name):
     assert ("not certified" in text) == any(name == form_name for name, _, _ in DIGITS_OF_KERAS | FLOATS_ALONE)
 
 
+def test_compiled_pytorch_is_measured_but_not_twice_differentiated():
+    """Value and gradient, at 8 ulp or 8 (1 + S); every module whose expm1 a compiler would take for exp(x) - 1."""
+    for name in MEASURED:
+        text = (GENERATED / "torch" / f"{name}.py").read_text(encoding="utf-8")
+        for dtype, modes in records_of(name)["torch"][name]["measured"].items():
+            if "_expm1" in text:
+                assert set(modes) == {"eager", "compiled"}, (name, dtype)
+            compiled = modes.get("compiled", {"value": {"limit": 8.0}, "gradient": {"limit": 8.0}})
+            assert set(compiled) == {"value", "gradient"}
+            assert {found["limit"] for found in compiled.values()} == {8.0}
+
+
 @cache
 def flushing_examiner(name, dtype):
     """One for all modes: they share the truth."""

@@ -65,6 +65,20 @@ def test_entries_of_an_axis_agree():
     assert all(item.passed for item in found.values())
 
 
+def test_what_a_compiler_alone_gets_wrong_is_told(tmp_path):
+    """PyTorch's own expm1, which is right until it is compiled."""
+    name = "binary_crossentropy_logits"
+    text = (GENERATED / "torch" / f"{name}.py").read_text(encoding="utf-8")
+    ours = "    if not torch.compiler.is_compiling():\n        return torch.expm1(x)\n"
+    assert ours in text
+    path = tmp_path / f"{name}.py"
+    path.write_text(text.replace(ours, "    return torch.expm1(x)\n"), encoding="utf-8")
+    found = found_by_function(name, [*modules(name, "numpy"), open_module(FORMS[name], "torch", path)], "float32")
+    assert not found["gradient"].passed
+    assert set(found["gradient"].spoiled) == {"torch compiled"}
+    assert found["value"].passed
+
+
 FAULTS = {
     "twenty units in the last place": (lambda numbers: numbers * (1 + 20 * 2.0**-52), False),
     "no number": (lambda numbers: np.where(np.arange(numbers.size).reshape(numbers.shape) == 7, np.nan, numbers), True),
@@ -79,6 +93,7 @@ def test_a_difference_is_told(fault, function, monkeypatch):
     """Of the function that differs alone, with the target that has it and the place."""
     change, is_spoiled = FAULTS[fault]
     faces = modules("binary_crossentropy_logits", "numpy", "torch")
+    monkeypatch.setattr(faces[1], "compiled_modes", ())
     spoil(monkeypatch, faces[1], function, change)
     found = found_by_function("binary_crossentropy_logits", faces)
     assert [name for name, item in found.items() if not item.passed] == [function]

@@ -98,7 +98,7 @@ def test_counts_of_certified_functions_are_those_recorded():
                     modes = [measured] if "value" in measured else list(measured.values())
                     for name in ("value", "gradient", "hessian"):
                         counts[target, dtype] += 1
-                        counts[target, dtype, "good"] += all(mode[name]["certified"] for mode in modes)
+                        counts[target, dtype, "good"] += all(mode[name]["certified"] for mode in modes if name in mode)
     text = " ".join(README.split())
     of_numpy = counts["numpy", "float64"], counts["numpy", "float64", "good"], counts["numpy", "float32", "good"]
     assert "Of the {} functions of the other NumPy modules {} are good at every point".format(*of_numpy[:2]) in text
