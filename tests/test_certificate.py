@@ -21,6 +21,7 @@ from symloss.verify.exhaustive import prove
 from symloss.verify.faces import open_module
 from symloss.verify.grid import batches, from_ordinals, ordinals
 from symloss.verify.measure import Examiner, spacing, ulps
+from symloss.verify.modules import Face
 from symloss.verify.oracle import Point
 from symloss.verify.report import Report
 from tests.conftest import GENERATED, ROOT
@@ -123,10 +124,10 @@ def test_samples_lie_in_their_domains_and_cover_the_floats():
 # -- faults -----------------------------------------------------------------------------------------------------------
 
 
-class Faulty:
+class Faulty(Face):
     """A module whose gradient is off in one way."""
 
-    target, modes, flushes, fixed = "numpy", ("",), False, {}
+    target = "numpy"
 
     def __init__(self, name, change):
         self.inner, self.change = module_of(name), change
