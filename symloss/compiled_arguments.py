@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -63,6 +63,33 @@ class Arguments:
     def numbers_in(self, names: frozenset[str]) -> list[str]:
         """Those of some names that are parameters, in order."""
         return [item for item in self.parameters if item in names]
+
+    def of_kernel(
+        self, arrays: list[str], numbers: list[str], outputs: tuple[str, ...], kept: list[str], kind: str = "double"
+    ) -> dict[str, list[str]]:
+        """What a kernel takes in C, and what a block hands it; ``kind`` is the type of what it reads and keeps."""
+        places = {"hessian_vector_product": "gradient_block"}  # no block has both
+        return {
+            "parameters": [
+                *(f"ptrdiff_t {item}" for item in self.sizes),
+                *(f"const {kind} *restrict {item}_block" for item in arrays),
+                *(f"double {item}" for item in numbers),
+                *(f"double *restrict {item}_block" for item in outputs),
+                *(f"{kind} *restrict {item}" for item in kept),
+            ],
+            "arguments": [
+                *self.sizes,
+                *(f"{item}_block" for item in arrays),
+                *(f"job->{item}" for item in numbers),
+                *(places.get(item, f"{item}_block") for item in outputs),
+                *kept,
+            ],
+        }
+
+    def of_checks(self, checked: Iterable[str], kind: str = "double") -> list[str]:
+        """What the tests of a block's arrays take in C."""
+        blocks = (f"const {kind} *{array}_block" for array in checked)
+        return [*blocks, *(f"ptrdiff_t {size}" for size in self.sizes)]
 
 
 def spelled(number: float, *, is_c: bool) -> str:

@@ -149,10 +149,7 @@ def _values(
         ],
         "tests": {check["test"] for check in checks},
         "argument_names": [*(f"{array}_block" for array in checked), *arguments.sizes],
-        "argument_blocks": [
-            *(f"const double *{array}_block" for array in checked),
-            *(f"ptrdiff_t {size}" for size in arguments.sizes),
-        ],
+        "argument_blocks": arguments.of_checks(checked),
         **_called(by_name),
         "most_kept_entries": max(
             *(len(item["kept_entries"]) for item in functions), *(item.doubles_kept for item in wide.samples)
@@ -173,7 +170,6 @@ def _function(
     if not has_axis:  # kernels check all
         arrays = ["y_true", "y_pred", *arguments.extras]
     numbers = arguments.numbers_in(widening.inputs)
-    places = {"hessian_vector_product": "gradient_block"}
     kept = ["kept"] if widening.keeps else []
     formulas = ["stable" if output == "value" else output for output in outputs]
     blocks = [f"{item}_block" for item in outputs]
@@ -197,21 +193,8 @@ def _function(
         "passes": loops.passes,
         "kept_entries": loops.kept_entries if is_looped else (),
         "kept_rows": loops.kept_rows if is_looped else (),
-        "parameters": [
-            *(f"ptrdiff_t {item}" for item in sizes),
-            *(f"const double *restrict {item}_block" for item in arrays),
-            *(f"double {item}" for item in numbers),
-            *(f"double *restrict {item}_block" for item in outputs),
-            *(f"double *restrict {item}" for item in kept),
-        ],
         "own_names": [*names, *kept],
-        "arguments": [
-            *sizes,
-            *(f"{item}_block" for item in arrays),
-            *(f"job->{item}" for item in numbers),
-            *(places.get(item, f"{item}_block") for item in outputs),
-            *kept,
-        ],
+        **arguments.of_kernel(arrays, numbers, outputs, kept),
     }
 
 

@@ -33,17 +33,13 @@ def in_single_precision(
         _function(name, emit_loops(narrow, spelling, *outputs), outputs, arguments) for name, outputs in parts.items()
     ]
     tests = [{**check, "test": f"single_{check['test']}", "ends": _ends(check["ends"])} for check in checks]
-    checked = dict.fromkeys(check["array"] for check in tests)
     return {
         "functions": functions,
         "operations": used_operations(narrow, list(narrow.outputs)),
         "checks": tests,
         "tests": {check["test"] for check in tests},
         "parameters": arguments.parameters,
-        "argument_blocks": [
-            *(f"const float *{array}_block" for array in checked),
-            *(f"ptrdiff_t {size}" for size in arguments.sizes),
-        ],
+        "argument_blocks": arguments.of_checks(dict.fromkeys(check["array"] for check in tests), "float"),
     }
 
 
@@ -51,9 +47,7 @@ def _function(name: str, loops: Loops, outputs: tuple[str, ...], arguments: Argu
     """A kernel as the templates show it: what it keeps is float too."""
     every = ["y_true", "y_pred", *arguments.extras]  # kernels of one number each check all
     arrays = arguments.arrays_in(loops.inputs) if arguments.has_axis else every
-    numbers, blocks = arguments.numbers_in(loops.inputs), [f"{item}_block" for item in outputs]
     kept = ["kept"] if loops.kept_entries or loops.kept_rows else []
-    places = {"hessian_vector_product_block": "gradient_block"}
     return {
         "name": name,
         "title": TITLES[name],
@@ -61,20 +55,7 @@ def _function(name: str, loops: Loops, outputs: tuple[str, ...], arguments: Argu
         "passes": loops.passes,
         "kept_entries": loops.kept_entries,
         "kept_rows": loops.kept_rows,
-        "parameters": [
-            *(f"ptrdiff_t {item}" for item in arguments.sizes),
-            *(f"const float *restrict {item}_block" for item in arrays),
-            *(f"double {item}" for item in numbers),
-            *(f"double *restrict {item}" for item in blocks),
-            *(f"float *restrict {item}" for item in kept),
-        ],
-        "arguments": [
-            *arguments.sizes,
-            *(f"{item}_block" for item in arrays),
-            *(f"job->{item}" for item in numbers),
-            *(places.get(item, item) for item in blocks),
-            *kept,
-        ],
+        **arguments.of_kernel(arrays, arguments.numbers_in(loops.inputs), outputs, kept, "float"),
     }
 
 

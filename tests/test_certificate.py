@@ -338,9 +338,9 @@ def test_compiled_pytorch_is_measured_but_not_twice_differentiated():
         for dtype, modes in records_of(name)["torch"][name]["measured"].items():
             if "_expm1" in text:
                 assert set(modes) == {"eager", "compiled"}, (name, dtype)
-            compiled = modes.get("compiled", {"value": {"limit": 8.0}, "gradient": {"limit": 8.0}})
-            assert set(compiled) == {"value", "gradient"}
-            assert {found["limit"] for found in compiled.values()} == {8.0}
+            if (compiled := modes.get("compiled")) is not None:
+                assert set(compiled) == {"value", "gradient"}
+                assert {found["limit"] for found in compiled.values()} == {8.0}
 
 
 @cache
